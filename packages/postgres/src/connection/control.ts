@@ -1,0 +1,99 @@
+/**
+ * The connections of the engine itself: claims, settles, beats and sweeps.
+ *
+ * They are made with the settings of the user's pool but are not taken from it, so that handlers that
+ * hold every connection of that pool cannot keep a lease from being renewed. At most five, opened when
+ * needed and closed when idle.
+ */
+import { QError, sleep, systemClock } from '@q/core'
+import type { CompiledQuery } from 'kysely'
+import type { Pool, PoolClient, PoolConfig } from 'pg'
+import { classify, toBackendError } from './classify.ts'
+
+/** One each for claim, settle, push and beat, one for the rest. */
+const MAX_CONNECTIONS = 5
+const CONNECT_TIMEOUT_MS = 5_000
+/** A control statement takes milliseconds; after this long the connection is taken for dead. */
+const QUERY_TIMEOUT_MS = 30_000
+const CONFLICT_TRIES = 5
+
+/** Sends the engine's own statements. */
+export interface Control {
+  /**
+   * Runs one statement in a transaction of its own. Deadlocks and serialization failures are tried again.
+   * @param what Completes the sentence "Postgres could not …".
+   * @throws QError `ERR_BACKEND_UNAVAILABLE`, `ERR_BACKEND`, `ERR_SCHEMA_MISSING`, `ERR_KEY_CONFLICT`, `ERR_CLOSED`
+   */
+  run<Row>(query: CompiledQuery<Row>, what: string): Promise<readonly Row[]>
+  /** Ends the connections once their statements have ended. */
+  close(): Promise<void>
+}
+
+/** Settings for a connection like those of the user's pool. `pg` hides the secret ones from a plain copy. */
+export function connectionSettings(pool: Pool, applicationName: string): PoolConfig {
+  const { options } = pool
+  return {
+    ...options,
+    ...(options.password === undefined ? {} : { password: options.password }),
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    application_name: applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  }
+}
+
+/** Opens the control connections for a user's pool. */
+export function openControl(pool: Pool, schema: string): Control {
+  const PoolClass = pool.constructor as new (config: PoolConfig) => Pool
+  const own = new PoolClass({
+    ...connectionSettings(pool, `q control ${schema}`),
+    max: MAX_CONNECTIONS,
+    min: 0,
+    idleTimeoutMillis: 10_000,
+    allowExitOnIdle: true,
+    query_timeout: QUERY_TIMEOUT_MS,
+  })
+  // Without listeners a connection that dies, idle or checked out, would end the process.
+  own.on('error', ignore)
+  own.on('connect', (client) => client.on('error', ignore))
+  let closed: Promise<void> | undefined
+
+  const once = async <Row>(query: CompiledQuery<Row>): Promise<readonly Row[]> => {
+    let client: PoolClient | undefined
+    let broken = true
+    try {
+      client = await own.connect()
+      const result = await client.query(query.sql, query.parameters as unknown[])
+      broken = false
+      return result.rows as Row[]
+    } catch (error) {
+      broken = classify(error) === 'unavailable'
+      throw error
+    } finally {
+      client?.release(broken)
+    }
+  }
+
+  return {
+    async run(query, what) {
+      for (let tries = 1; ; tries++) {
+        if (closed) throw new QError('ERR_CLOSED', `The storage was closed; it cannot ${what}.`)
+        try {
+          return await once(query)
+        } catch (error) {
+          if (tries === CONFLICT_TRIES || classify(error) !== 'conflict')
+            throw toBackendError(error, what, schema)
+          await sleep(systemClock, 5 * tries * (1 + Math.random()))
+        }
+      }
+    },
+    close() {
+      closed ??= own.end()
+      return closed
+    },
+  }
+}
+
+function ignore(): void {
+  // The statement that was under way, if any, rejects with the same error.
+}

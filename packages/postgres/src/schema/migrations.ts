@@ -1,0 +1,55 @@
+/**
+ * The ordered list of what makes the schema, as plain SQL that can be read, listed and run by hand.
+ *
+ * A migration is never edited once released. One that old workers cannot live with is `breaking`.
+ */
+import { claim } from './claim.ts'
+import { lease } from './lease.ts'
+import { push } from './push.ts'
+import { settle } from './settle.ts'
+import { checkSchemaName, DEFAULT_SCHEMA, inSchema, quoteIdentifier } from './sql.ts'
+import { tables } from './tables.ts'
+
+interface MigrationSource {
+  readonly version: number
+  readonly name: string
+  readonly breaking: boolean
+  readonly text: string
+}
+
+const SOURCES: readonly MigrationSource[] = [
+  {
+    version: 1,
+    name: 'initial',
+    breaking: true,
+    text: [tables, push, claim, settle, lease].join('\n'),
+  },
+]
+
+/** One step of the schema, ready to run. */
+export interface Migration {
+  /** 1, 2, 3 …; the schema's version is the largest that was run. */
+  readonly version: number
+  readonly name: string
+  /** Workers of earlier versions refuse to work once this has run. */
+  readonly breaking: boolean
+  /** SQL text of the step for one schema; runs inside a transaction whose search path is that schema. */
+  readonly sql: string
+}
+
+/**
+ * Every migration in order, for tools that want to see or run the SQL themselves.
+ * @throws QError `ERR_OPTION` for an illegal schema name.
+ */
+export function migrations(options: { readonly schema?: string } = {}): readonly Migration[] {
+  const schema = checkSchemaName(options.schema ?? DEFAULT_SCHEMA)
+  return SOURCES.map(({ version, name, breaking, text }) => ({
+    version,
+    name,
+    breaking,
+    sql: `set local search_path = ${quoteIdentifier(schema)}, pg_catalog;\n${inSchema(text, schema)}`,
+  }))
+}
+
+/** The schema version this package works with. */
+export const SCHEMA_VERSION: number = SOURCES.at(-1)!.version

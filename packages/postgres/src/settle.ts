@@ -1,0 +1,71 @@
+/**
+ * Sends settlements in id order, so that two statements never wait for each other's rows, and each task
+ * once per statement, because one statement cannot change a row twice.
+ */
+import type { SettleAnswer, Settlement } from '@q/core'
+import type { Run } from './connection/run.ts'
+import type { HeldClaims } from './held-claims.ts'
+import type { Lanes } from './lanes.ts'
+import type { Follow } from './query/settle.ts'
+import { settleQuery } from './query/settle.ts'
+
+interface Placed {
+  readonly settlement: Settlement
+  readonly index: number
+}
+
+/** One answer per settlement, in the order given. */
+export async function settleTasks(
+  run: Run,
+  schema: string,
+  settlements: readonly Settlement[],
+  lanes: Lanes,
+  held: HeldClaims,
+): Promise<SettleAnswer[]> {
+  const answers = settlements.map((): SettleAnswer => 'applied')
+  for (const round of rounds(settlements)) {
+    round.sort((a, b) => (a.settlement.id < b.settlement.id ? -1 : 1))
+    const batch = round.map((placed) => placed.settlement)
+    const tokens = batch
+      .filter((settlement) => settlement.kind !== 'progress')
+      .map((settlement) => settlement.token)
+    const follows = await followsOf(batch, lanes)
+    const rows = await run(
+      settleQuery(schema, batch, held.finishedBy(tokens), follows),
+      'settle tasks',
+    )
+    held.settle(tokens)
+    for (const row of rows)
+      answers[round[Number(row.ord) - 1]!.index] = Number(row.answer) === 1 ? 'already' : 'stale'
+  }
+  return answers
+}
+
+/** The n-th settlement of a task goes into the n-th round. */
+function rounds(settlements: readonly Settlement[]): Placed[][] {
+  const result: Placed[][] = []
+  const seen = new Map<string, number>()
+  for (const [index, settlement] of settlements.entries()) {
+    const round = seen.get(settlement.id) ?? 0
+    seen.set(settlement.id, round + 1)
+    ;(result[round] ??= []).push({ settlement, index })
+  }
+  return result
+}
+
+async function followsOf(batch: readonly Settlement[], lanes: Lanes): Promise<Follow[]> {
+  const seen = new Set<string>()
+  const found: Omit<Follow, 'lane'>[] = []
+  for (const [index, settlement] of batch.entries()) {
+    for (const task of settlement.follow ?? []) {
+      const key = task.key === null ? task.id : `${task.queue} ${task.key}`
+      if (seen.has(task.id) || seen.has(key)) continue
+      seen.add(task.id)
+      seen.add(key)
+      found.push({ task, of: index + 1 })
+    }
+  }
+  if (found.length === 0) return []
+  const ids = await lanes.of(found.map((follow) => follow.task))
+  return found.map((follow, index) => ({ ...follow, lane: ids[index]! }))
+}
