@@ -1,4 +1,4 @@
-/** `claim`: hands due tasks to instances, in order, each with a token of its own. */
+/** `claim`: hands due tasks to instances, in order, each batch under a token of its own. */
 export const claim = `
 -- One entry per instance and queue (arrays run in parallel); entries do not affect one another.
 -- p_low_lanes/p_low_at: from where to look in a lane, milliseconds since the epoch. Entries of a lane before
@@ -18,7 +18,6 @@ declare
   v_lane record;
   v_low timestamptz;
   v_rows tid[];
-  v_lane_rows tid[];
   v_left int4;
   v_token int8;
   v_next timestamptz;
@@ -38,46 +37,43 @@ begin
     update instance i set lease_until = v_now + i.lease_ms * interval '1 millisecond'
      where i.id = v_entry.instance and i.lease_until < v_now;
 
-    v_rows := '{}';
     v_left := v_entry.lim;
     v_next := null;
     for v_lane in
-      select l.id, l.quarantine from lane l
+      select l.id, l.priority, l.quarantine from lane l
        where l.queue = v_entry.queue
        order by l.quarantine desc, l.priority desc
     loop
       v_low := (select to_timestamp(b.at / 1000.0) from unnest(p_low_lanes, p_low_at) as b(lane, at) where b.lane = v_lane.id limit 1);
-      v_lane_rows := array(
+      v_rows := array(
         select v.ctid from live v
          where v.lane = v_lane.id and v.run_at >= coalesce(v_low, '-infinity') and v.run_at <= v_now and v.state in (0, 3)
          order by v.run_at, v.id
          limit case when v_lane.quarantine then 1 else v_left end
            for update skip locked);
-      v_rows := v_rows || v_lane_rows;
-      v_left := v_left - cardinality(v_lane_rows);
-      if v_lane.quarantine and cardinality(v_lane_rows) > 0 then v_left := 0; end if;
-      exit when v_left <= 0;
+      if cardinality(v_rows) > 0 then
+        v_token := nextval('claim_token');
+        return query
+          with claimed as (
+            update live v set token = v_token, state = 1, attempt = v.attempt + 1
+             where v.ctid = any (v_rows)
+            returning v.id, v.run_at, v.attempt, v.crashes, v.checkpoint
+          ), held as (
+            insert into claim (token, instance, ids) select v_token, v_entry.instance, array_agg(c.id order by c.id) from claimed c
+          )
+          select v_entry.ord, c.id, v_token, v_lane.id, v_lane.priority, c.attempt, c.crashes,
+                 (extract(epoch from c.run_at) * 1000)::float8,
+                 t.max_attempts, t.codec, t.payload, t.metadata, c.checkpoint
+            from claimed c join task t on t.id = c.id
+           order by c.run_at, c.id;
+        v_left := case when v_lane.quarantine then 0 else v_left - cardinality(v_rows) end;
+        exit when v_left <= 0;
+      end if;
       select v.run_at into v_lane_next from live v
        where v.lane = v_lane.id and v.run_at > v_now order by v.run_at, v.id limit 1;
       v_next := least(v_next, v_lane_next);
     end loop;
 
-    if cardinality(v_rows) > 0 then
-      v_token := nextval('claim_token');
-      return query
-        with claimed as (
-          update live v set token = v_token, state = 1, attempt = v.attempt + 1
-           where v.ctid = any (v_rows)
-          returning v.id, v.lane, v.run_at, v.attempt, v.crashes, v.checkpoint
-        ), held as (
-          insert into claim (token, instance, ids) select v_token, v_entry.instance, array_agg(c.id order by c.id) from claimed c
-        )
-        select v_entry.ord, c.id, v_token, c.lane, l.priority, c.attempt, c.crashes,
-               (extract(epoch from c.run_at) * 1000)::float8,
-               t.max_attempts, t.codec, t.payload, t.metadata, c.checkpoint
-          from claimed c join task t on t.id = c.id join lane l on l.id = c.lane
-         order by l.priority desc, c.run_at, c.id;
-    end if;
     if v_left <= 0 or v_next is not null then
       ord := v_entry.ord; id := null; token := 0;
       run_at := case when v_left <= 0 then 0 else greatest(0, extract(epoch from v_next - clock_timestamp()) * 1000)::float8 end;
