@@ -74,6 +74,8 @@ create table claim (
   instance uuid not null,
   ids      uuid[] not null
 );
+-- ids do not compress
+alter table claim alter column ids set storage external;
 -- serves the sweep, deregister and the list of what an instance holds
 create index claim_instance on claim (instance);
 create sequence claim_token as int8;
