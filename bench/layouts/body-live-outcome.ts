@@ -12,8 +12,7 @@ const claimRow = (o: Options): boolean => o.claimRow ?? true
 /** D: what was asked (immutable) - where it stands (narrow, HOT) - how it ended (narrow). */
 export const bodyLiveOutcome: Layout = {
   name: 'D body-live-outcome',
-  about:
-    'immutable task + narrow live row (HOT claim) + narrow outcome row + one claim row per batch',
+  about: 'immutable task + narrow live row (HOT claim) + narrow outcome row + one claim row per batch',
   tables: (o) => `
 create sequence ${s}.claim_token;
 create table ${s}.task (

@@ -111,10 +111,7 @@ function positional(sql: string, list: Parameters): Statement {
   let text = sql
   const uses: number[] = []
   list.forEach(([name, type], i) => {
-    const replaced = text.replaceAll(
-      new RegExp(`\\b${name}\\b`, 'g'),
-      `$${uses.length + 1}::${type}`,
-    )
+    const replaced = text.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `$${uses.length + 1}::${type}`)
     if (replaced !== text) uses.push(i)
     text = replaced
   })
@@ -152,10 +149,7 @@ $fn$;\n`
     statements.fused = positional(layout.fusedSql, fusedParameters)
   } else if (form === 'function') {
     // two statements, one transaction, one round trip
-    const settle = sql.settle.replace(
-      /select count\(\*\) from d$/,
-      'select count(*) into settled from d',
-    )
+    const settle = sql.settle.replace(/select count\(\*\) from d$/, 'select count(*) into settled from d')
     statements.fused = define(
       'fused',
       fusedParameters,
@@ -177,7 +171,5 @@ export function pick(table: string, claimable: string): string {
 
 /** a time-ordered id made in SQL, older than all ids of the harness */
 export function sqlId(o: Options): string {
-  return (o.idType ?? 'uuid') === 'uuid'
-    ? `('00000000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid`
-    : 'i::int8'
+  return (o.idType ?? 'uuid') === 'uuid' ? `('00000000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid` : 'i::int8'
 }

@@ -8,8 +8,7 @@ import { type Layout, pick, schema as s, sqlId } from './layout.ts'
  */
 export const readyAndLease: Layout = {
   name: 'C ready-and-lease',
-  about:
-    'immutable body + narrow ready row (deleted at claim) + one lease row per batch + narrow outcome row',
+  about: 'immutable body + narrow ready row (deleted at claim) + one lease row per batch + narrow outcome row',
   tables: () => `
 create sequence ${s}.claim_token;
 create table ${s}.body (

@@ -10,16 +10,7 @@ import { join } from 'node:path'
 import { startDatabase } from '@q/dev-database'
 import pg from 'pg'
 import { bodyLiveOutcome } from './body-live-outcome.ts'
-import {
-  allPins,
-  type Built,
-  build,
-  type Layout,
-  type Operation,
-  type Options,
-  schema,
-  sqlId,
-} from './layout.ts'
+import { allPins, type Built, build, type Layout, type Operation, type Options, schema, sqlId } from './layout.ts'
 import { liveAndHistory } from './live-and-history.ts'
 import { rawDelete } from './raw-delete.ts'
 import { readyAndLease } from './ready-and-lease.ts'
@@ -69,8 +60,7 @@ const settings: Record<string, string> = {
 }
 
 const types = {
-  getTypeParser: (oid: number) =>
-    oid === 17 ? (v: string) => Buffer.from(v.slice(2), 'hex') : (v: string) => v,
+  getTypeParser: (oid: number) => (oid === 17 ? (v: string) => Buffer.from(v.slice(2), 'hex') : (v: string) => v),
 } as unknown as pg.CustomTypesConfig
 
 let url = ''
@@ -84,8 +74,7 @@ async function connect(): Promise<pg.Client> {
 let admin: pg.Client
 const one = async (sql: string): Promise<string> =>
   (await admin.query({ text: sql, rowMode: 'array' })).rows[0]?.[0] as string
-const lsn = async (): Promise<bigint> =>
-  BigInt(await one(`select pg_current_wal_insert_lsn() - '0/0'::pg_lsn`))
+const lsn = async (): Promise<bigint> => BigInt(await one(`select pg_current_wal_insert_lsn() - '0/0'::pg_lsn`))
 
 // ---------------------------------------------------------------- one contender
 
@@ -107,10 +96,7 @@ function backendCpu(clients: pg.Client[]): number {
   let sum = 0
   for (const client of clients) {
     try {
-      const fields = readFileSync(
-        `/proc/${(client as unknown as { processID: number }).processID}/stat`,
-        'utf8',
-      )
+      const fields = readFileSync(`/proc/${(client as unknown as { processID: number }).processID}/stat`, 'utf8')
         .split(') ')[1]!
         .split(' ')
       sum += (Number(fields[11]) + Number(fields[12])) * 10_000
@@ -133,9 +119,7 @@ class Queue {
   }
 
   async setup(): Promise<void> {
-    await admin.query(
-      `drop schema if exists ${schema} cascade; create schema ${schema}; ${this.built.ddl}`,
-    )
+    await admin.query(`drop schema if exists ${schema} cascade; create schema ${schema}; ${this.built.ddl}`)
     await admin.query('checkpoint')
   }
 
@@ -147,9 +131,7 @@ class Queue {
     const statement = this.built.statements[op]
     this.statements++
     const result = await client.query({
-      ...(this.built.form === 'unnamed'
-        ? {}
-        : { name: `${this.contender.name} ${op} ${statement.text.length}` }),
+      ...(this.built.form === 'unnamed' ? {} : { name: `${this.contender.name} ${op} ${statement.text.length}` }),
       text: statement.text,
       values: statement.uses.map((i) => values[i]),
       rowMode: 'array',
@@ -163,18 +145,12 @@ class Queue {
     options: { lane?: number; delay?: number; bytes?: number; chunk?: number; text?: boolean } = {},
   ): Promise<void> {
     const bytes = options.bytes ?? 100
-    const payload =
-      bytes > 1000 ? randomBytes(bytes) : Buffer.from(`{"to":"${'x'.repeat(bytes - 9)}"}`)
+    const payload = bytes > 1000 ? randomBytes(bytes) : Buffer.from(`{"to":"${'x'.repeat(bytes - 9)}"}`)
     const chunk = options.chunk ?? 1000
     for (let i = 0; i < n; i += chunk) {
       const count = Math.min(chunk, n - i)
       const ids = Array.from({ length: count }, () => nextId(this.idType))
-      await this.run(client, 'push', [
-        ids,
-        options.lane ?? 1,
-        options.delay ?? 0,
-        ids.map(() => payload),
-      ])
+      await this.run(client, 'push', [ids, options.lane ?? 1, options.delay ?? 0, ids.map(() => payload)])
     }
   }
 
@@ -192,13 +168,7 @@ class Queue {
     }))
   }
 
-  async claim(
-    client: pg.Client,
-    n: number,
-    low: Low = this.none(),
-    lanes = [1],
-    instance = 1,
-  ): Promise<Task[]> {
+  async claim(client: pg.Client, n: number, low: Low = this.none(), lanes = [1], instance = 1): Promise<Task[]> {
     return this.tasks(await this.run(client, 'claim', this.claimValues(n, low, lanes, instance)))
   }
 
@@ -230,10 +200,7 @@ class Queue {
 
   async fused(client: pg.Client, tasks: Task[], n: number, low: Low): Promise<Task[]> {
     return this.tasks(
-      await this.run(client, 'fused', [
-        ...this.settleValues(tasks),
-        ...this.claimValues(n, low, [1], 1),
-      ]),
+      await this.run(client, 'fused', [...this.settleValues(tasks), ...this.claimValues(n, low, [1], 1)]),
     )
   }
 }
@@ -304,19 +271,14 @@ async function drain(
         tasks = await queue.claim(client, batch, low.get())
       } else {
         // pipelined: one connection, one round trip, two transactions; overlapped: the settler is another connection
-        const [, next] = await Promise.all([
-          queue.settle(settler, tasks),
-          queue.claim(client, batch, low.get()),
-        ])
+        const [, next] = await Promise.all([queue.settle(settler, tasks), queue.claim(client, batch, low.get())])
         tasks = next
       }
       if (tasks.length === 0 && water !== 'none') tasks = await queue.claim(client, batch)
     }
   }
-  if (mode === 'two')
-    await Promise.all([loop(clients[0]!, 'pipelined'), loop(clients[1]!, 'pipelined')])
-  else if (mode === 'two fused')
-    await Promise.all([loop(clients[0]!, 'fused'), loop(clients[1]!, 'fused')])
+  if (mode === 'two') await Promise.all([loop(clients[0]!, 'pipelined'), loop(clients[1]!, 'pipelined')])
+  else if (mode === 'two fused') await Promise.all([loop(clients[0]!, 'fused'), loop(clients[1]!, 'fused')])
   else if (mode === 'overlapped') await loop(clients[0]!, mode, clients[1]!)
   else await loop(clients[0]!, mode)
   return { rate: Math.round(done / ((performance.now() - begin) / 1000)), done }
@@ -330,10 +292,7 @@ const round = (v: number, digits = 0): number => Number(v.toFixed(digits))
 const rounds = Number(process.env['ROUNDS'] ?? 3)
 const results: Record<string, unknown> = (() => {
   try {
-    return JSON.parse(readFileSync(join(import.meta.dirname, 'results.json'), 'utf8')) as Record<
-      string,
-      unknown
-    >
+    return JSON.parse(readFileSync(join(import.meta.dirname, 'results.json'), 'utf8')) as Record<string, unknown>
   } catch {
     return {}
   }
@@ -352,12 +311,7 @@ function save(step: string, value: unknown): void {
 }
 
 /** WAL per task of push, claim, settle, each on its own over n tasks, and of the whole life */
-async function wal(
-  contenders: Contender[],
-  n = 20_000,
-  bytes = 100,
-  batch = 500,
-): Promise<unknown[]> {
+async function wal(contenders: Contender[], n = 20_000, bytes = 100, batch = 500): Promise<unknown[]> {
   const rows: unknown[] = []
   const client = await connect()
   for (const contender of contenders) {
@@ -422,8 +376,7 @@ async function throughput(
         await queue.setup()
         const clients = [await connect(), await connect()]
         if (contender.options.sessionPins === true)
-          for (const client of clients)
-            await client.query(allPins.map((p) => `set ${p}`).join('; '))
+          for (const client of clients) await client.query(allPins.map((p) => `set ${p}`).join('; '))
         const pushCpu = backendCpu(clients)
         const begin = performance.now()
         await queue.push(clients[0]!, n)
@@ -499,23 +452,16 @@ async function fetches(contenders: Contender[]): Promise<unknown[]> {
   for (const contender of contenders) {
     const row: Record<string, unknown> = { layout: contender.name }
     const report = (name: string, cost: { buffers: number; ms: number; rows: number }) => {
-      row[name] =
-        `${cost.ms} ms, ${cost.buffers} buf${cost.rows === 500 ? '' : `, ${cost.rows} rows!`}`
+      row[name] = `${cost.ms} ms, ${cost.buffers} buf${cost.rows === 500 ? '' : `, ${cost.rows} rows!`}`
     }
-    for (const scenario of [
-      'empty',
-      '1M finished',
-      '1M scheduled',
-      '1M finished, analysed when empty',
-    ] as const) {
+    for (const scenario of ['empty', '1M finished', '1M scheduled', '1M finished, analysed when empty'] as const) {
       if (scenario.includes('finished') && contender.layout === rawDelete) continue
       const queue = new Queue(contender)
       await queue.setup()
       if (scenario.includes('analysed')) await admin.query('vacuum analyze')
       if (scenario.startsWith('1M finished'))
         await admin.query(contender.layout.fill(contender.options).finished(1_000_000))
-      if (scenario === '1M scheduled')
-        await admin.query(contender.layout.fill(contender.options).scheduled(1_000_000))
+      if (scenario === '1M scheduled') await admin.query(contender.layout.fill(contender.options).scheduled(1_000_000))
       const client = await connect()
       await queue.push(client, 20_000)
       await queue.claim(client, 10)
@@ -595,12 +541,7 @@ async function snapshot(contenders: Contender[], n = 200_000): Promise<unknown[]
   return rows
 }
 
-async function concurrent(
-  contenders: Contender[],
-  n = 50_000,
-  batch = 100,
-  claimers = 8,
-): Promise<unknown[]> {
+async function concurrent(contenders: Contender[], n = 50_000, batch = 100, claimers = 8): Promise<unknown[]> {
   const rows: unknown[] = []
   for (const mode of ['two transactions', 'fused'] as const) {
     for (const contender of contenders) {
@@ -608,9 +549,7 @@ async function concurrent(
       await queue.setup()
       const clients = await Promise.all(Array.from({ length: claimers }, connect))
       await queue.push(clients[0]!, n)
-      const before = Number(
-        await one(`select deadlocks from pg_stat_database where datname = current_database()`),
-      )
+      const before = Number(await one(`select deadlocks from pg_stat_database where datname = current_database()`))
       const seen = new Map<string, number>()
       let errors = 0
       let settled = 0
@@ -651,9 +590,7 @@ async function concurrent(
         duplicates: [...seen.values()].filter((v) => v > 1).length,
         errors,
         deadlocks:
-          Number(
-            await one(`select deadlocks from pg_stat_database where datname = current_database()`),
-          ) - before,
+          Number(await one(`select deadlocks from pg_stat_database where datname = current_database()`)) - before,
       })
     }
   }
@@ -679,8 +616,7 @@ async function partial(contenders: Contender[], n = 50_000): Promise<unknown[]> 
       const good = tasks.filter((t, i) => !(i % 10 === 0 && t.attempt === 1))
       if (bad.length > 0) failed += await queue.fail(client, bad, 0)
       const third = Math.ceil(good.length / 3)
-      for (let i = 0; i < 3; i++)
-        done += await queue.settle(client, good.slice(i * third, (i + 1) * third), i === 2)
+      for (let i = 0; i < 3; i++) done += await queue.settle(client, good.slice(i * third, (i + 1) * third), i === 2)
     }
     const seconds = (performance.now() - begin) / 1000
     rows.push({
@@ -768,11 +704,10 @@ async function outcomeLookup(): Promise<unknown[]> {
     const begin = performance.now()
     await admin.query(bodyLiveOutcome.fill(options).finished(1_000_000))
     const filled = performance.now() - begin
-    if (outcomeIndex === 'brin')
-      await admin.query(`select brin_summarize_new_values('${schema}.outcome_id_idx')`)
+    if (outcomeIndex === 'brin') await admin.query(`select brin_summarize_new_values('${schema}.outcome_id_idx')`)
     const lookup = `select * from ${schema}.outcome where id = ${sqlId({}).replace(/\bi\b/, '500000')}`
-    const plan = (await admin.query(`explain (analyze, buffers) ${lookup}`)).rows.map(
-      (r: Record<string, string>) => r['QUERY PLAN']!.trim(),
+    const plan = (await admin.query(`explain (analyze, buffers) ${lookup}`)).rows.map((r: Record<string, string>) =>
+      r['QUERY PLAN']!.trim(),
     )
     const ms: number[] = []
     for (let i = 0; i < 7; i++) {
@@ -869,10 +804,7 @@ const steps: Record<string, () => Promise<unknown>> = {
     ),
   'throughput with CPU': () =>
     throughput(
-      [
-        ...main,
-        { ...raw, name: 'raw, session pins', options: { form: 'named', sessionPins: true } },
-      ],
+      [...main, { ...raw, name: 'raw, session pins', options: { form: 'named', sessionPins: true } }],
       [
         ['sequence', 500],
         ['pipelined', 500],
@@ -884,8 +816,7 @@ const steps: Record<string, () => Promise<unknown>> = {
   snapshot: () => snapshot(main),
   concurrent: () => concurrent(main),
   partial: () => partial([A, C, D, Ex]),
-  singles: () =>
-    singles([...main, d('no claim row', { claimRow: false }), d('plain named', { form: 'named' })]),
+  singles: () => singles([...main, d('no claim row', { claimRow: false }), d('plain named', { form: 'named' })]),
   lanes: () => lanes([D, Ex]),
   'wal 8 KB': () => wal([A, C, D, Ex], 2_000, 8_192, 100),
   'wal 1.5 KB': () => wal([A, C, D, Ex], 5_000, 1_500, 100),

@@ -30,9 +30,7 @@ create index task_claim on ${s}.task (lane, run_at, id) where state = 0;`,
     recover: `with d as (update ${s}.task t set state = 0, crashes = t.crashes + 1, run_at = now() where t.state in (1, 3) and t.instance = p_instance returning 1) select count(*) from d`,
   }),
   fill: (o) => ({
-    finished: (
-      n,
-    ) => `insert into ${s}.task (id, lane, run_at, token, attempt, state, started_at, finished_at, payload)
+    finished: (n) => `insert into ${s}.task (id, lane, run_at, token, attempt, state, started_at, finished_at, payload)
       select ${sqlId(o)}, 1, now() - interval '1 day', 1, 1, 2, now(), now(), convert_to(repeat('x', 100), 'utf8') from generate_series(1, ${n}) i`,
     scheduled: (n) => `insert into ${s}.task (id, lane, run_at, payload)
       select ${sqlId(o)}, 1, now() + interval '1 day' + i * interval '1 ms', convert_to(repeat('x', 100), 'utf8') from generate_series(1, ${n}) i`,

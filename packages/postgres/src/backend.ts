@@ -36,6 +36,7 @@ import { queryInTransaction } from './connection/transaction.ts'
 import { HeldClaims } from './held-claims.ts'
 import type { Lanes } from './lanes.ts'
 import { openLanes } from './lanes.ts'
+import { LostClaims } from './lost-claims.ts'
 import { LowWater } from './low-water.ts'
 import { pushTasks } from './push.ts'
 import { beatQuery, deregisterQuery, registerQuery, sweepQuery } from './query/lease.ts'
@@ -73,6 +74,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
   readonly #listener: Listener | undefined
   readonly #low = new LowWater()
   readonly #held = new HeldClaims()
+  readonly #lost = new LostClaims()
   readonly #closing = new AbortController()
   #checked: Promise<void> | undefined
 
@@ -81,7 +83,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
     { max: MAX_BATCH, weigh: weightOf },
   )
   readonly #claims = groupCommit<ClaimRequest, ClaimReply | QError>(
-    (requests) => claimTasks(this.#run, this.schema, requests, this.#low, this.#held),
+    (requests) => claimTasks(this.#run, this.schema, requests, this.#low, this.#held, this.#lost),
     { max: MAX_CLAIMS },
   )
   readonly #settles = groupCommit<readonly Settlement[], readonly SettleAnswer[] | QError>(
@@ -111,12 +113,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
     if (tasks.length === 0) return []
     const tx = options?.tx
     if (tx !== undefined)
-      return pushTasks(
-        await this.#inTransaction(tx),
-        this.schema,
-        tasks,
-        await this.#lanes.of(tasks),
-      )
+      return pushTasks(await this.#inTransaction(tx), this.schema, tasks, await this.#lanes.of(tasks))
     return unwrap(await this.#pushes.add(tasks))
   }
 
@@ -133,13 +130,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
     if (settlements.length === 0) return []
     const tx = options?.tx
     if (tx !== undefined)
-      return settleTasks(
-        await this.#inTransaction(tx),
-        this.schema,
-        settlements,
-        this.#lanes,
-        new HeldClaims(),
-      )
+      return settleTasks(await this.#inTransaction(tx), this.schema, settlements, this.#lanes, new HeldClaims())
     return unwrap(await this.#settles.add(settlements))
   }
 
@@ -149,12 +140,16 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
 
   async beat(request: BeatRequest): Promise<BeatReply> {
     const [reply] = await this.#run(beatQuery(this.schema, request), 'renew a lease')
+    // A worker without room does not claim for a long time; what it holds unknowingly must not wait for that.
+    if (this.#lost.suspects(request.instance))
+      this.#claims.add({ instance: request.instance, queues: [] }).catch(() => undefined)
     return { lease: reply!.held ? 'held' : 'lost', lost: reply!.lost }
   }
 
   async deregister(instance: InstanceId): Promise<void> {
     this.#low.reset()
     await this.#run(deregisterQuery(this.schema, instance), 'deregister a worker')
+    this.#lost.forget(instance)
   }
 
   async sweep(): Promise<SweepReport> {
@@ -172,8 +167,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
   }
 
   async close(): Promise<void> {
-    if (!this.#closing.signal.aborted)
-      this.#closing.abort(new QError('ERR_CLOSED', 'The storage was closed.'))
+    if (!this.#closing.signal.aborted) this.#closing.abort(new QError('ERR_CLOSED', 'The storage was closed.'))
     await this.#listener?.close()
     await this.#control.close()
   }
@@ -195,8 +189,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
   }
 
   #assertOpen(what: string): void {
-    if (this.#closing.signal.aborted)
-      throw new QError('ERR_CLOSED', `The storage was closed; it cannot ${what}.`)
+    if (this.#closing.signal.aborted) throw new QError('ERR_CLOSED', `The storage was closed; it cannot ${what}.`)
   }
 
   /** Open, and the schema known to fit: checked once, before the first statement that needs it. */
@@ -210,22 +203,13 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
   }
 
   /** Calls that came together go in one statement; if it is refused, each goes alone, so that one bad call fails alone. */
-  async #pushTogether(
-    calls: readonly (readonly NewTask[])[],
-  ): Promise<(readonly Receipt[] | QError)[]> {
-    return together(calls, async (tasks) =>
-      pushTasks(this.#run, this.schema, tasks, await this.#lanes.of(tasks)),
-    )
+  async #pushTogether(calls: readonly (readonly NewTask[])[]): Promise<(readonly Receipt[] | QError)[]> {
+    return together(calls, async (tasks) => pushTasks(this.#run, this.schema, tasks, await this.#lanes.of(tasks)))
   }
 
-  async #settleTogether(
-    calls: readonly (readonly Settlement[])[],
-  ): Promise<(readonly SettleAnswer[] | QError)[]> {
-    if (calls.some((call) => call.some((settlement) => settlement.kind === 'released')))
-      this.#low.reset()
-    return together(calls, (settlements) =>
-      settleTasks(this.#run, this.schema, settlements, this.#lanes, this.#held),
-    )
+  async #settleTogether(calls: readonly (readonly Settlement[])[]): Promise<(readonly SettleAnswer[] | QError)[]> {
+    if (calls.some((call) => call.some((settlement) => settlement.kind === 'released'))) this.#low.reset()
+    return together(calls, (settlements) => settleTasks(this.#run, this.schema, settlements, this.#lanes, this.#held))
   }
 }
 
@@ -246,11 +230,7 @@ async function together<In, Out>(
     return calls.map((call) => answers.slice(at, (at += call.length)))
   } catch (error) {
     if (calls.length === 1 || (error instanceof QError && error.retryable)) throw error
-    return Promise.all(
-      calls.map((call) =>
-        run(call).catch((reason: unknown) => toBackendError(reason, 'write', '')),
-      ),
-    )
+    return Promise.all(calls.map((call) => run(call).catch((reason: unknown) => toBackendError(reason, 'write', ''))))
   }
 }
 

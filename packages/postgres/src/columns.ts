@@ -2,10 +2,7 @@
 import type { NewTask } from '@q/core'
 
 /** One array per column; a column in which nothing but null stands is sent as null. */
-export function column<Row, Value>(
-  rows: readonly Row[],
-  read: (row: Row) => Value | null,
-): (Value | null)[] | null {
+export function column<Row, Value>(rows: readonly Row[], read: (row: Row) => Value | null): (Value | null)[] | null {
   let some = false
   const values = rows.map((row) => {
     const value = read(row)
@@ -39,15 +36,11 @@ export function taskColumns(tasks: readonly NewTask[], lanes: readonly number[])
     ids: tasks.map((task) => task.id),
     lanes,
     at: column(tasks, (task) => ('at' in task.due ? task.due.at : null)),
-    delay: column(tasks, (task) =>
-      'afterMs' in task.due && task.due.afterMs > 0 ? task.due.afterMs : null,
-    ),
+    delay: column(tasks, (task) => ('afterMs' in task.due && task.due.afterMs > 0 ? task.due.afterMs : null)),
     maxAttempts: column(tasks, (task) => task.maxAttempts),
     codecs: tasks.map((task) => task.payload.codec),
     payloads: tasks.map((task) => buffer(task.payload.bytes)),
     keys: column(tasks, (task) => task.key),
-    metadata: column(tasks, (task) =>
-      task.metadata === null ? null : JSON.stringify(task.metadata),
-    ),
+    metadata: column(tasks, (task) => (task.metadata === null ? null : JSON.stringify(task.metadata))),
   }
 }

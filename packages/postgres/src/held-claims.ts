@@ -1,35 +1,46 @@
 /**
- * Counts what is left of each claimed batch, so that its row can be deleted with the last settlement.
+ * Knows what is left of each claimed batch, so that its row can be deleted with the last settlement.
  *
- * The row only says where to look for the tasks of an instance that died; a row that stays a little too
- * long, because its last settlement's reply was lost, costs nothing and goes with the instance.
+ * The row says where to look for the tasks of an instance that died, so it must not go too early. One that
+ * stays too long, because its last settlement's reply was lost, costs nothing and goes with the instance.
  */
+import type { ClaimToken, TaskId } from '@q/core'
+
+/** What names one claim of one task. */
+interface Held {
+  readonly id: TaskId
+  readonly token: ClaimToken
+}
 
 /** Claims of this process by token. */
 export class HeldClaims {
-  readonly #left = new Map<string, number>()
+  readonly #left = new Map<ClaimToken, Set<TaskId>>()
 
-  /** A batch was claimed. */
-  add(token: string, tasks: number): void {
-    this.#left.set(token, tasks)
+  /** Claims of which something is left. */
+  get tokens(): ClaimToken[] {
+    return [...this.#left.keys()]
   }
 
-  /** Which claims would be finished if the given tokens were each settled once more. */
-  finishedBy(tokens: readonly string[]): string[] {
-    const settled = new Map<string, number>()
-    for (const token of tokens) settled.set(token, (settled.get(token) ?? 0) + 1)
-    return [...settled]
-      .filter(([token, count]) => this.#left.get(token) === count)
-      .map(([token]) => token)
+  /** A task was claimed. */
+  add({ id, token }: Held): void {
+    const left = this.#left.get(token)
+    if (left === undefined) this.#left.set(token, new Set([id]))
+    else left.add(id)
   }
 
-  /** The given tokens were each settled once more. */
-  settle(tokens: readonly string[]): void {
-    for (const token of tokens) {
+  /** Which claims would be finished if the given tasks, each named once, were settled. */
+  finishedBy(tasks: readonly Held[]): ClaimToken[] {
+    const settled = new Map<ClaimToken, number>()
+    for (const { id, token } of tasks)
+      if (this.#left.get(token)?.has(id)) settled.set(token, (settled.get(token) ?? 0) + 1)
+    return [...settled].filter(([token, count]) => this.#left.get(token)?.size === count).map(([token]) => token)
+  }
+
+  /** The given tasks were settled. */
+  settle(tasks: readonly Held[]): void {
+    for (const { id, token } of tasks) {
       const left = this.#left.get(token)
-      if (left === undefined) continue
-      if (left <= 1) this.#left.delete(token)
-      else this.#left.set(token, left - 1)
+      if (left?.delete(id) && left.size === 0) this.#left.delete(token)
     }
   }
 }

@@ -27,10 +27,7 @@ export function openLanes(control: Control, schema: string): Lanes {
         const name = `${priority} ${queue}`
         let lane = known.get(name)
         if (lane === undefined) {
-          const [row] = await control.run(
-            ensureLaneQuery(schema, queue, priority),
-            `make queue "${queue}" known`,
-          )
+          const [row] = await control.run(ensureLaneQuery(schema, queue, priority), `make queue "${queue}" known`)
           lane = Number(row!.id)
           if (known.size >= REMEMBERED) known.clear()
           known.set(name, lane)

@@ -27,10 +27,7 @@ export interface MigrationReport {
  * @throws QError `ERR_SCHEMA_NEWER` when the schema was made by a newer, incompatible version.
  * @throws QError `ERR_BACKEND_UNAVAILABLE`, `ERR_BACKEND`; nothing was changed then.
  */
-export async function migrate(
-  pool: Pool,
-  options: { readonly schema?: string } = {},
-): Promise<MigrationReport> {
+export async function migrate(pool: Pool, options: { readonly schema?: string } = {}): Promise<MigrationReport> {
   const schema = checkSchemaName(options.schema ?? DEFAULT_SCHEMA)
   let client: PoolClient | undefined
   let failed = true
@@ -54,10 +51,9 @@ export async function migrate(
 
 async function migrateLocked(client: PoolClient, schema: string): Promise<MigrationReport> {
   const quoted = quoteIdentifier(schema)
-  const { rows: found } = await client.query<{ exists: boolean }>(
-    'select to_regclass($1) is not null as exists',
-    [`${quoted}.migration`],
-  )
+  const { rows: found } = await client.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
+    `${quoted}.migration`,
+  ])
   if (!found[0]!.exists) {
     await client.query(`create schema if not exists ${quoted}`)
     await client.query(`create table ${quoted}.migration (
@@ -73,10 +69,11 @@ async function migrateLocked(client: PoolClient, schema: string): Promise<Migrat
   for (const step of migrations({ schema })) {
     if (done.has(step.version)) continue
     await client.query(step.sql)
-    await client.query(
-      `insert into ${quoted}.migration (version, name, breaking) values ($1, $2, $3)`,
-      [step.version, step.name, step.breaking],
-    )
+    await client.query(`insert into ${quoted}.migration (version, name, breaking) values ($1, $2, $3)`, [
+      step.version,
+      step.name,
+      step.breaking,
+    ])
     applied.push(step.version)
   }
   return { applied, version: Math.max(SCHEMA_VERSION, rows.at(-1)?.version ?? 0) }

@@ -37,8 +37,7 @@ export async function pushTasks(
     const created = found === undefined || (tries > 1 && found === id)
     receipts[index] = { id: found ?? id, outcome: created ? 'created' : 'duplicate' }
   }
-  for (const [index, first] of firstOf)
-    receipts[index] = { id: receipts[first]!.id, outcome: 'duplicate' }
+  for (const [index, first] of firstOf) receipts[index] = { id: receipts[first]!.id, outcome: 'duplicate' }
   return receipts
 }
 
@@ -47,8 +46,7 @@ async function sendUntilKnown(run: Run, query: ReturnType<typeof pushQuery>) {
     try {
       return { rows: await run(query, 'store tasks'), tries }
     } catch (error) {
-      if (tries === TRIES || !(error instanceof QError) || error.code !== 'ERR_BACKEND_UNAVAILABLE')
-        throw error
+      if (tries === TRIES || !(error instanceof QError) || error.code !== 'ERR_BACKEND_UNAVAILABLE') throw error
       await sleep(systemClock, FIRST_PAUSE_MS * 2 ** tries * (0.5 + Math.random()))
     }
   }

@@ -37,15 +37,7 @@ export function toOutcome(row: OutcomeRow): Outcome {
 }
 
 /** The `state` of `live` and the `status` of `outcome` number core's statuses so that no number means two things. */
-const NUMBERED: readonly Status[] = [
-  'pending',
-  'queued',
-  'running',
-  'failed',
-  'done',
-  'killed',
-  'cancelled',
-]
+const NUMBERED: readonly Status[] = ['pending', 'queued', 'running', 'failed', 'done', 'killed', 'cancelled']
 
 function statusOf(number: number | null): Status {
   return NUMBERED[number ?? 0] ?? STATUSES[0]!

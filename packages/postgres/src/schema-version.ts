@@ -13,9 +13,7 @@ export async function checkSchemaVersion(control: Control, schema: string): Prom
   const query = sql<{
     version: number
     breaking: boolean
-  }>`select version, breaking from ${sql.id(schema, 'migration')} order by version`.compile(
-    compiler,
-  )
+  }>`select version, breaking from ${sql.id(schema, 'migration')} order by version`.compile(compiler)
   const rows = await control.run(query, 'read the schema version')
   const version = rows.at(-1)?.version ?? 0
   if (version < SCHEMA_VERSION) {
@@ -24,6 +22,5 @@ export async function checkSchemaVersion(control: Control, schema: string): Prom
       `Schema "${schema}" has version ${version}, this package needs ${SCHEMA_VERSION}: run PostgresStorage.setup(pool) with the same schema option.`,
     )
   }
-  if (rows.some((row) => row.version > SCHEMA_VERSION && row.breaking))
-    throw schemaNewer(schema, version)
+  if (rows.some((row) => row.version > SCHEMA_VERSION && row.breaking)) throw schemaNewer(schema, version)
 }

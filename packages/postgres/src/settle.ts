@@ -26,17 +26,11 @@ export async function settleTasks(
   for (const round of rounds(settlements)) {
     round.sort((a, b) => (a.settlement.id < b.settlement.id ? -1 : 1))
     const batch = round.map((placed) => placed.settlement)
-    const tokens = batch
-      .filter((settlement) => settlement.kind !== 'progress')
-      .map((settlement) => settlement.token)
+    const leaving = batch.filter((settlement) => settlement.kind !== 'progress')
     const follows = await followsOf(batch, lanes)
-    const rows = await run(
-      settleQuery(schema, batch, held.finishedBy(tokens), follows),
-      'settle tasks',
-    )
-    held.settle(tokens)
-    for (const row of rows)
-      answers[round[Number(row.ord) - 1]!.index] = Number(row.answer) === 1 ? 'already' : 'stale'
+    const rows = await run(settleQuery(schema, batch, held.finishedBy(leaving), follows), 'settle tasks')
+    held.settle(leaving)
+    for (const row of rows) answers[round[Number(row.ord) - 1]!.index] = Number(row.answer) === 1 ? 'already' : 'stale'
   }
   return answers
 }

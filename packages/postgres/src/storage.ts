@@ -51,10 +51,7 @@ export class PostgresStorage<Args = unknown> extends Storage<Args, PostgresTrans
 
   /** The same storage, woken by NOTIFY. Not behind a transaction pooler: it needs a connection of its own. */
   static withNotify<Args = unknown>(options: PostgresStorageOptions<Args>): PostgresStorage<Args> {
-    checkKnownOptions('PostgresStorage.withNotify', options, [
-      ...CONNECTION_OPTIONS,
-      ...STORAGE_OPTIONS,
-    ])
+    checkKnownOptions('PostgresStorage.withNotify', options, [...CONNECTION_OPTIONS, ...STORAGE_OPTIONS])
     return new PostgresStorage(
       { poll: POLL_WHILE_LISTENING, ...options },
       openBackend('PostgresStorage.withNotify', options, true),
@@ -132,13 +129,7 @@ function openBackend(where: string, options: PostgresConnection, notify: boolean
 }
 
 function checkPool(where: string, pool: unknown): Pool {
-  if (
-    typeof pool === 'object' &&
-    pool !== null &&
-    'connect' in pool &&
-    'options' in pool &&
-    'totalCount' in pool
-  )
+  if (typeof pool === 'object' && pool !== null && 'connect' in pool && 'options' in pool && 'totalCount' in pool)
     return pool as Pool
   throw new QError(
     'ERR_OPTION',

@@ -19,8 +19,7 @@ export async function* waitForTasks(
   closing: AbortSignal,
 ): AsyncGenerator<Outcome> {
   const open = new Set(ids)
-  const deadline =
-    options.timeoutMs === undefined ? Infinity : performance.now() + options.timeoutMs
+  const deadline = options.timeoutMs === undefined ? Infinity : performance.now() + options.timeoutMs
   const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing])
   let pause = FIRST_PAUSE_MS
   let checked = false

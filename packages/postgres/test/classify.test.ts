@@ -46,19 +46,13 @@ describe('classify', () => {
     expect(classify(new Error(message))).toBe('unavailable')
   })
 
-  test.each([
-    undefined,
-    null,
-    0,
-    'text',
-    {},
-    { code: 7 },
-    Object.create(null),
-    new TypeError('x is not a function'),
-  ])('%s is refused, not thrown upon', (thrown) => {
-    expect(classify(thrown)).toBe('refused')
-    expect(toBackendError(thrown, 'test', 'q')).toMatchObject({ code: 'ERR_BACKEND' })
-  })
+  test.each([undefined, null, 0, 'text', {}, { code: 7 }, Object.create(null), new TypeError('x is not a function')])(
+    '%s is refused, not thrown upon',
+    (thrown) => {
+      expect(classify(thrown)).toBe('refused')
+      expect(toBackendError(thrown, 'test', 'q')).toMatchObject({ code: 'ERR_BACKEND' })
+    },
+  )
 })
 
 test('an error of ours passes through', () => {

@@ -16,9 +16,7 @@ test('a lease is renewed and tasks settle while handlers hold every connection o
   const storage = on.storage<number>()
   const instance = await instanceOf(storage as never)
   await storage.push(1)
-  const held = await Promise.all(
-    Array.from({ length: on.pool.options.max! }, () => on.pool.connect()),
-  )
+  const held = await Promise.all(Array.from({ length: on.pool.options.max! }, () => on.pool.connect()))
   try {
     const { tasks } = await storage.backend.claim({
       instance,
@@ -29,9 +27,7 @@ test('a lease is renewed and tasks settle while handlers hold every connection o
       lost: [],
     })
     expect(
-      await storage.backend.settle([
-        { id: tasks[0]!.id, token: tasks[0]!.token, kind: 'done', result: null },
-      ]),
+      await storage.backend.settle([{ id: tasks[0]!.id, token: tasks[0]!.token, kind: 'done', result: null }]),
     ).toEqual(['applied'])
   } finally {
     for (const client of held) client.release()
@@ -45,9 +41,7 @@ test('connections that are terminated while idle are replaced, and no process ev
     await terminate()
   }
   await storage.push(9)
-  expect(await on.rows('select from $schema.tasks where queue = $1', [storage.queue])).toHaveLength(
-    6,
-  )
+  expect(await on.rows('select from $schema.tasks where queue = $1', [storage.queue])).toHaveLength(6)
 })
 
 test('pushes under a storm of terminations are stored exactly once', async () => {
@@ -67,8 +61,7 @@ test('pushes under a storm of terminations are stored exactly once', async () =>
     clearInterval(storm)
   }
   expect(terminations).toBeGreaterThan(1)
-  const stored = (await on.rows('select from $schema.tasks where queue = $1', [storage.queue]))
-    .length
+  const stored = (await on.rows('select from $schema.tasks where queue = $1', [storage.queue])).length
   expect(stored).toBeGreaterThanOrEqual(created)
   expect(stored).toBeLessThanOrEqual(created + unknown)
 })

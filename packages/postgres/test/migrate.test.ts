@@ -12,9 +12,7 @@ describe('setup', () => {
       Array.from({ length: 20 }, () => PostgresStorage.setup(on.pool, { schema: on.schema })),
     )
     expect(reports.filter((report) => report.applied.length > 0)).toHaveLength(1)
-    expect(await on.rows('select version from $schema.migration')).toHaveLength(
-      PostgresStorage.migrations().length,
-    )
+    expect(await on.rows('select version from $schema.migration')).toHaveLength(PostgresStorage.migrations().length)
   })
 
   test('a second call changes nothing', async () => {
@@ -42,9 +40,7 @@ describe('setup', () => {
 
   test('a schema upgraded by a newer, incompatible release is refused by setup and by use', async () => {
     on = await testSchema()
-    await on.rows(
-      `insert into $schema.migration (version, name, breaking) values (999, 'future', true)`,
-    )
+    await on.rows(`insert into $schema.migration (version, name, breaking) values (999, 'future', true)`)
     await expect(PostgresStorage.setup(on.pool, { schema: on.schema })).rejects.toMatchObject({
       code: 'ERR_SCHEMA_NEWER',
     })
@@ -53,9 +49,7 @@ describe('setup', () => {
 
   test('a newer step that old workers can live with is accepted', async () => {
     on = await testSchema()
-    await on.rows(
-      `insert into $schema.migration (version, name, breaking) values (999, 'future', false)`,
-    )
+    await on.rows(`insert into $schema.migration (version, name, breaking) values (999, 'future', false)`)
     await PostgresStorage.setup(on.pool, { schema: on.schema })
     await expect(on.storage<number>().push(1)).resolves.toMatchObject({ outcome: 'created' })
   })
@@ -78,10 +72,7 @@ describe('setup', () => {
                       where c.relnamespace = $1::regnamespace and a.attnum > 0 and c.relname <> 'migration' and c.relname not like 'migration%'
                       order by 1, 2`
     const functions = `select proname, pg_get_function_identity_arguments(oid) as args, proconfig is not null as pinned from pg_proc where pronamespace = $1::regnamespace order by 1`
-    const made = [
-      await on.rows(catalog, [`"${on.schema}"`]),
-      await on.rows(functions, [`"${on.schema}"`]),
-    ]
+    const made = [await on.rows(catalog, [`"${on.schema}"`]), await on.rows(functions, [`"${on.schema}"`])]
     const byHand = await testSchema(false)
     const client = await byHand.pool.connect()
     try {
@@ -100,48 +91,39 @@ describe('setup', () => {
 })
 
 describe('schema names', () => {
-  test.each(['with-dash', 'UPPER', '_x', 'a'.repeat(50)])(
-    '%s works from setup to settle',
-    async (schema) => {
-      const on = await testSchema(false)
-      try {
-        await PostgresStorage.setup(on.pool, { schema })
-        const storage = on.storage<number>({ schema }, 'notify')
-        await storage.push(1)
-        const instance = '01890a5d-ac96-774b-bcce-b302099a8057'
-        await storage.backend.register({
-          instance,
-          name: 'w',
-          queues: [storage.queue],
-          leaseMs: 5_000,
-        })
-        const { tasks } = await storage.backend.claim({
-          instance,
-          queues: [{ queue: storage.queue, limit: 1 }],
-        })
-        expect(
-          await storage.backend.settle([
-            { id: tasks[0]!.id, token: tasks[0]!.token, kind: 'done', result: null },
-          ]),
-        ).toEqual(['applied'])
-      } finally {
-        await on.pool.query(`drop schema if exists "${schema}" cascade`)
-        await on.end()
-      }
-    },
-  )
+  test.each(['with-dash', 'UPPER', '_x', 'a'.repeat(50)])('%s works from setup to settle', async (schema) => {
+    const on = await testSchema(false)
+    try {
+      await PostgresStorage.setup(on.pool, { schema })
+      const storage = on.storage<number>({ schema }, 'notify')
+      await storage.push(1)
+      const instance = '01890a5d-ac96-774b-bcce-b302099a8057'
+      await storage.backend.register({
+        instance,
+        name: 'w',
+        queues: [storage.queue],
+        leaseMs: 5_000,
+      })
+      const { tasks } = await storage.backend.claim({
+        instance,
+        queues: [{ queue: storage.queue, limit: 1 }],
+      })
+      expect(
+        await storage.backend.settle([{ id: tasks[0]!.id, token: tasks[0]!.token, kind: 'done', result: null }]),
+      ).toEqual(['applied'])
+    } finally {
+      await on.pool.query(`drop schema if exists "${schema}" cascade`)
+      await on.end()
+    }
+  })
 
   test.each(['', '1a', 'pg_mine', 'a b', 'a"b', "a'; drop table x; --", 'a'.repeat(51)])(
     '%j is refused before any SQL',
     async (schema) => {
       const on = await testSchema(false)
       try {
-        expect(() => PostgresStorage.migrations({ schema })).toThrow(
-          expect.objectContaining({ code: 'ERR_OPTION' }),
-        )
-        expect(() => on.storage({ schema })).toThrow(
-          expect.objectContaining({ code: 'ERR_OPTION' }),
-        )
+        expect(() => PostgresStorage.migrations({ schema })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+        expect(() => on.storage({ schema })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
         await expect(PostgresStorage.setup(on.pool, { schema })).rejects.toMatchObject({
           code: 'ERR_OPTION',
         })

@@ -46,18 +46,15 @@ const claimText =
   'select count(*) from $schema.claim(array[$1]::uuid[], array[$2]::text[], array[$3]::int4[], $4::int4[], $5::float8[])'
 
 describe('on tables that were just filled and never analysed', () => {
-  test.each([1, 50, 500])(
-    'a claim of %i reads as many index entries and scans no table',
-    async (limit) => {
-      const storage = on.storage<number>()
-      await storage.pushAll(Array.from({ length: 20_000 }, (_, n) => n))
-      const instance = await instanceOf(storage as never)
-      const read = await reads(claimText, [instance, storage.queue, limit, [], []])
-      expect(read.sequential).toBe(0)
-      expect(read.entries).toBeLessThanOrEqual(limit + 2)
-      expect(read.entries).toBeGreaterThanOrEqual(limit)
-    },
-  )
+  test.each([1, 50, 500])('a claim of %i reads as many index entries and scans no table', async (limit) => {
+    const storage = on.storage<number>()
+    await storage.pushAll(Array.from({ length: 20_000 }, (_, n) => n))
+    const instance = await instanceOf(storage as never)
+    const read = await reads(claimText, [instance, storage.queue, limit, [], []])
+    expect(read.sequential).toBe(0)
+    expect(read.entries).toBeLessThanOrEqual(limit + 2)
+    expect(read.entries).toBeGreaterThanOrEqual(limit)
+  })
 
   test('a settle of 200 among 20,000 scans no table', async () => {
     const storage = on.storage<number>()
@@ -109,9 +106,7 @@ test('under a held snapshot a claim with its low-water bound does not walk over 
       )
       last = tasks.at(-1)!.runAt
     }
-    const [lane] = await on.rows<{ id: number }>('select id from $schema.lane where queue = $1', [
-      storage.queue,
-    ])
+    const [lane] = await on.rows<{ id: number }>('select id from $schema.lane where queue = $1', [storage.queue])
     const without = await reads(claimText, [instance, storage.queue, 100, [], []])
     const bounded = await reads(claimText, [instance, storage.queue, 100, [lane!.id], [last]])
     expect(without.entries).toBeGreaterThan(5_000)

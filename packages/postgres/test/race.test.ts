@@ -51,9 +51,7 @@ test('the same settlements sent ten times at once are applied once', async () =>
   const settlements = tasks.map(done)
   const senders = Array.from({ length: 10 }, () => on.storage<number>({ queue: storage.queue }))
   const answers = await Promise.all(
-    senders.map((sender) =>
-      sender.backend.settle([...settlements].sort(() => Math.random() - 0.5)),
-    ),
+    senders.map((sender) => sender.backend.settle([...settlements].sort(() => Math.random() - 0.5))),
   )
   const all = answers.flat()
   expect(all.filter((answer) => answer === 'applied')).toHaveLength(50)
@@ -66,17 +64,14 @@ test('four sweepers take back each task of a dead instance once', async () => {
   const instance = await instanceOf(storage as never)
   for (let at = 0; at < 3; at++)
     await storage.backend.claim({ instance, queues: [{ queue: storage.queue, limit: 100 }] })
-  await on.rows(
-    `update $schema.instance set lease_until = clock_timestamp() - interval '1 second' where id = $1`,
-    [instance],
-  )
+  await on.rows(`update $schema.instance set lease_until = clock_timestamp() - interval '1 second' where id = $1`, [
+    instance,
+  ])
   const sweepers = Array.from({ length: 4 }, () => on.storage<number>({ queue: storage.queue }))
   const reports = await Promise.all(sweepers.map((sweeper) => sweeper.backend.sweep()))
   expect(reports.reduce((sum, report) => sum + report.recovered, 0)).toBe(300)
   expect(
-    await on.rows('select crashes, count(*)::int from $schema.tasks where queue = $1 group by 1', [
-      storage.queue,
-    ]),
+    await on.rows('select crashes, count(*)::int from $schema.tasks where queue = $1 group by 1', [storage.queue]),
   ).toEqual([{ crashes: 1, count: 300 }])
 })
 

@@ -55,10 +55,7 @@ describe('push in the caller’s transaction', () => {
 
   test.each([
     ['a pool', () => on.pool],
-    [
-      'a Kysely outside a transaction',
-      () => new Kysely<object>({ dialect: new PostgresDialect({ pool: on.pool }) }),
-    ],
+    ['a Kysely outside a transaction', () => new Kysely<object>({ dialect: new PostgresDialect({ pool: on.pool }) })],
     ['a string', () => 'tx' as never],
     ['an empty object', () => ({}) as never],
   ])('%s is refused and nothing is stored', async (_, make) => {
@@ -93,9 +90,9 @@ test('settle in the caller’s transaction: effect and settlement commit togethe
   for (const end of ['rollback', 'commit']) {
     await client.query('begin')
     await client.query(`insert into "${on.schema}".effect values (1)`)
-    expect(
-      await storage.backend.settle([{ id, token, kind: 'done', result: null }], { tx: client }),
-    ).toEqual(['applied'])
+    expect(await storage.backend.settle([{ id, token, kind: 'done', result: null }], { tx: client })).toEqual([
+      'applied',
+    ])
     await client.query(end)
     const rows = await on.rows('select status from $schema.tasks where id = $1', [id])
     expect(rows).toEqual([{ status: end === 'commit' ? 'done' : 'queued' }])

@@ -30,9 +30,7 @@ async function listening(queues: (queue: string) => string[] = (queue) => [queue
   const heard = nudges()
   const errors: unknown[] = []
   const ready = heard.next()
-  const end = await storage.backend.wake(queues(storage.queue), heard.nudge, (error) =>
-    errors.push(error),
-  )
+  const end = await storage.backend.wake(queues(storage.queue), heard.nudge, (error) => errors.push(error))
   await ready
   return { storage, heard, errors, end }
 }
@@ -92,10 +90,9 @@ test('after its connection is terminated the listener says so, comes back and nu
   const { storage, heard, errors, end } = await listening((queue) => [queue, 'another'])
   const before = heard.count
   const again = heard.next()
-  await on.rows(
-    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1`,
-    [`q listen ${on.schema}`],
-  )
+  await on.rows(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1`, [
+    `q listen ${on.schema}`,
+  ])
   await again
   expect(errors.length).toBeGreaterThan(0)
   expect(heard.count - before).toBe(2)

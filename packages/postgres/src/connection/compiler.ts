@@ -1,12 +1,6 @@
 /** A Kysely that only compiles: queries become text and values here and are sent elsewhere. */
 import type { Dialect } from 'kysely'
-import {
-  DummyDriver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-} from 'kysely'
+import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 
 const compileOnly: Dialect = {
   createAdapter: () => new PostgresAdapter(),

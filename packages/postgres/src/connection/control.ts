@@ -81,8 +81,7 @@ export function openControl(pool: Pool, schema: string): Control {
         try {
           return await once(query)
         } catch (error) {
-          if (tries === CONFLICT_TRIES || classify(error) !== 'conflict')
-            throw toBackendError(error, what, schema)
+          if (tries === CONFLICT_TRIES || classify(error) !== 'conflict') throw toBackendError(error, what, schema)
           await sleep(systemClock, 5 * tries * (1 + Math.random()))
         }
       }

@@ -27,9 +27,7 @@ export async function queryInTransaction<Row>(
   if (typeof tx !== 'object' || tx === null) throw wrongTransaction('it is not an object')
   if ('executeQuery' in tx) {
     if (!tx.isTransaction)
-      throw wrongTransaction(
-        'it is a Kysely instance, pass the `tx` of db.transaction().execute(async (tx) => …)',
-      )
+      throw wrongTransaction('it is a Kysely instance, pass the `tx` of db.transaction().execute(async (tx) => …)')
     return (await tx.executeQuery(query)).rows
   }
   if (typeof tx.query !== 'function') throw wrongTransaction('it has no query method')

@@ -38,11 +38,7 @@ export type ClaimRow =
     }
 
 /** Claims for several entries at once; rows come by entry and in claim order. */
-export function claimQuery(
-  schema: string,
-  entries: readonly ClaimEntry[],
-  low: LowBounds,
-): CompiledQuery<ClaimRow> {
+export function claimQuery(schema: string, entries: readonly ClaimEntry[], low: LowBounds): CompiledQuery<ClaimRow> {
   return sql<ClaimRow>`select ord, id, token, lane, priority, attempt, crashes, run_at, max_attempts, codec, payload, metadata, checkpoint
     from ${sql.id(schema, 'claim')}(
       ${entries.map((entry) => entry.instance)}::uuid[], ${entries.map((entry) => entry.queue)}::text[],

@@ -16,10 +16,7 @@ export function registerQuery(schema: string, worker: WorkerRegistration): Compi
 }
 
 /** Renews a lease; `lost` are the named tasks that are no longer held. */
-export function beatQuery(
-  schema: string,
-  beat: BeatRequest,
-): CompiledQuery<{ held: boolean; lost: string[] }> {
+export function beatQuery(schema: string, beat: BeatRequest): CompiledQuery<{ held: boolean; lost: string[] }> {
   return sql<{
     held: boolean
     lost: string[]
@@ -32,6 +29,11 @@ export function beatQuery(
 /** Gives back what an instance holds and forgets it. */
 export function deregisterQuery(schema: string, instance: string): CompiledQuery<unknown> {
   return sql`select ${sql.id(schema, 'deregister')}(${instance}::uuid)`.compile(compiler)
+}
+
+/** Gives back what an instance holds under claims other than the known ones. */
+export function giveBackQuery(schema: string, instance: string, known: readonly string[]): CompiledQuery<unknown> {
+  return sql`select ${sql.id(schema, 'give_back')}(${instance}::uuid, ${known}::int8[])`.compile(compiler)
 }
 
 /** Takes back the tasks of instances whose lease has ended. */

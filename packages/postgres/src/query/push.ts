@@ -12,25 +12,15 @@ export interface PushRow {
 }
 
 /** Stores tasks with distinct ids and keys; the rows returned are the duplicates. */
-export function pushQuery(
-  schema: string,
-  tasks: readonly NewTask[],
-  lanes: readonly number[],
-): CompiledQuery<PushRow> {
+export function pushQuery(schema: string, tasks: readonly NewTask[], lanes: readonly number[]): CompiledQuery<PushRow> {
   const t = taskColumns(tasks, lanes)
   return sql<PushRow>`select ord, existing from ${sql.id(schema, 'push')}(
     ${t.ids}::uuid[], ${t.lanes}::int4[], ${t.at}::float8[], ${t.delay}::float8[], ${t.maxAttempts}::int2[],
-    ${t.codecs}::text[], ${t.payloads}::bytea[], ${t.keys}::text[], ${t.metadata}::jsonb[])`.compile(
-    compiler,
-  )
+    ${t.codecs}::text[], ${t.payloads}::bytea[], ${t.keys}::text[], ${t.metadata}::jsonb[])`.compile(compiler)
 }
 
 /** Makes a queue known at a priority; answers with the lane's id. */
-export function ensureLaneQuery(
-  schema: string,
-  queue: string,
-  priority: number,
-): CompiledQuery<{ id: number }> {
+export function ensureLaneQuery(schema: string, queue: string, priority: number): CompiledQuery<{ id: number }> {
   return sql<{
     id: number
   }>`select ${sql.id(schema, 'ensure_lane')}(${queue}, ${priority}::int2) as id`.compile(compiler)

@@ -57,10 +57,7 @@ export function outcomesQuery(schema: string, ids: readonly string[]): CompiledQ
 }
 
 /** Which of the named tasks do not exist at all. */
-export function unknownQuery(
-  schema: string,
-  ids: readonly string[],
-): CompiledQuery<{ id: string }> {
+export function unknownQuery(schema: string, ids: readonly string[]): CompiledQuery<{ id: string }> {
   return sql<{ id: string }>`select s.id from unnest(${ids}::uuid[]) as s(id)
     where not exists (select from ${sql.id(schema, 'task')} t where t.id = s.id)`.compile(compiler)
 }

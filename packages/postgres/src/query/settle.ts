@@ -41,9 +41,7 @@ export function settleQuery(
     ${column(settlements, (s) => (s.kind === 'done' ? (s.result?.codec ?? null) : null))}::text[],
     ${column(settlements, bytesOf)}::bytea[], ${column(settlements, errorOf)}::jsonb[], ${doneClaims}::int8[]`
   if (follows.length === 0)
-    return sql<SettleRow>`select ord, answer from ${sql.id(schema, 'settle')}(${head})`.compile(
-      compiler,
-    )
+    return sql<SettleRow>`select ord, answer from ${sql.id(schema, 'settle')}(${head})`.compile(compiler)
   const f = taskColumns(
     follows.map((follow) => follow.task),
     follows.map((follow) => follow.lane),
@@ -62,13 +60,9 @@ function delayOf(settlement: Settlement): number | null {
 
 function bytesOf(settlement: Settlement): Buffer | null {
   if (settlement.kind === 'progress') return buffer(settlement.checkpoint)
-  return settlement.kind === 'done' && settlement.result !== null
-    ? buffer(settlement.result.bytes)
-    : null
+  return settlement.kind === 'done' && settlement.result !== null ? buffer(settlement.result.bytes) : null
 }
 
 function errorOf(settlement: Settlement): string | null {
-  return 'error' in settlement && settlement.error !== undefined
-    ? JSON.stringify(settlement.error)
-    : null
+  return 'error' in settlement && settlement.error !== undefined ? JSON.stringify(settlement.error) : null
 }

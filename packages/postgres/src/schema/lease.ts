@@ -27,8 +27,9 @@ begin
   return next;
 end $$;
 
--- Gives back whatever an instance still holds, attempts returned, and forgets the instance.
-create function deregister(p_id uuid) returns void
+-- Gives back, attempts returned, what an instance holds under claims other than the known ones. A claim of the
+-- instance that is under way is waited for and is not known either: its reply will not be read.
+create function give_back(p_id uuid, p_known int8[]) returns void
 language plpgsql %PINNED% as $$
 declare
   v_lanes int4[];
@@ -37,16 +38,30 @@ begin
   with given as (
     update live v set state = case when v.attempt > 1 or v.crashes > 0 then 3 else 0 end, attempt = v.attempt - 1
       from claim c, unnest(c.ids) as held(id)
-     where c.instance = p_id and v.id = held.id and v.token = c.token and v.state in (1, 2)
+     where c.instance = p_id and c.token <> all (p_known) and v.id = held.id and v.token = c.token and v.state in (1, 2)
     returning v.lane
   )
   select array_agg(distinct lane) into v_lanes from given;
-  delete from claim where instance = p_id;
-  delete from instance where id = p_id;
+  delete from claim c where c.instance = p_id and c.token <> all (p_known);
   if v_lanes is not null then
     perform pg_notify(%CHANNEL%, q.queue) from (select distinct l.queue from lane l where l.id = any (v_lanes)) as q;
   end if;
 end $$;
+
+-- Gives back whatever an instance still holds and forgets the instance.
+create function deregister(p_id uuid) returns void
+language plpgsql %PINNED% as $$
+begin
+  perform give_back(p_id, '{}');
+  delete from instance where id = p_id;
+end $$;
+
+create function crash_error(p_attempt int4, p_max_attempts int4, p_crashes int4, p_budget int4) returns jsonb
+language sql immutable as $$
+  select jsonb_build_object('name', 'QError', 'code', 'ERR_CRASHED', 'message', format(
+    'The lease of the worker ended while it held this task (attempt %s%s, crash %s%s).',
+    p_attempt, ' of ' || p_max_attempts, p_crashes, case when p_crashes >= p_budget then '; that is the limit of ' || p_budget end))
+$$;
 
 -- Takes back the tasks of instances whose lease has ended. At most p_claims claimed batches per call.
 create function sweep(p_claims int4, p_crash_budget int4, p_quarantine_at int4)
@@ -78,19 +93,17 @@ begin
       )
       insert into outcome (id, lane, status, attempt, crashes, token, run_at, finished_at, error)
         select s.id, s.lane, 5, s.attempt, s.crashes + 1, 0, s.run_at, v_now,
-               jsonb_build_object('name', 'WorkerCrash', 'code', 'ERR_CRASHED', 'message',
-                 case when s.crashes + 1 >= p_crash_budget
-                      then format('the worker died %s times while it held this task', s.crashes + 1)
-                      else format('the worker died in attempt %s of %s', s.attempt, s.max_attempts) end)
+               crash_error(s.attempt, s.max_attempts, s.crashes + 1, p_crash_budget)
           from spent s;
       get diagnostics v_count = row_count;
       killed := killed + v_count;
 
       -- a new token, so that the dead worker's settlements are stale
       with given as (
-        update live v set state = 3, crashes = v.crashes + 1, token = nextval('claim_token'), run_at = least(v.run_at, v_now)
-          from unnest(v_claim.ids) as held(id)
-         where v.id = held.id and v.token = v_claim.token and v.state in (1, 2)
+        update live v set state = 3, crashes = v.crashes + 1, token = nextval('claim_token'), run_at = v_now,
+                          error = crash_error(v.attempt, t.max_attempts, v.crashes + 1, p_crash_budget)
+          from unnest(v_claim.ids) as held(id), task t
+         where v.id = held.id and v.token = v_claim.token and v.state in (1, 2) and t.id = v.id
         returning v.lane
       )
       select count(*), v_lanes || coalesce(array_agg(distinct lane), '{}') into v_count, v_lanes from given;

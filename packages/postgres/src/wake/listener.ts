@@ -26,11 +26,7 @@ interface Subscription {
 /** Hands announcements to subscribers. */
 export interface Listener {
   /** Nudges when one of the queues is announced; connects with the first subscription. Returns the way out. */
-  subscribe(
-    queues: readonly string[],
-    nudge: (queue: string) => void,
-    onError?: (error: unknown) => void,
-  ): () => void
+  subscribe(queues: readonly string[], nudge: (queue: string) => void, onError?: (error: unknown) => void): () => void
   close(): Promise<void>
 }
 
@@ -62,11 +58,7 @@ export function openListener(pool: Pool, schema: string): Listener {
     void lost.end().catch(() => undefined)
     if (closed || subscriptions.size === 0) return
     for (const { onError } of subscriptions) onError?.(error)
-    schedule(
-      Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) *
-        (0.5 + Math.random()),
-      connect,
-    )
+    schedule(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) * (0.5 + Math.random()), connect)
     failures += 1
   }
 
@@ -96,10 +88,7 @@ export function openListener(pool: Pool, schema: string): Listener {
         )
         timeout.unref()
       })
-      await Promise.race([
-        Promise.all([checked.query('select pg_notify($1, $2)', [channel, payload]), hears]),
-        silence,
-      ])
+      await Promise.race([Promise.all([checked.query('select pg_notify($1, $2)', [channel, payload]), hears]), silence])
       failures = 0
       schedule(CHECK_EVERY_MS, () => void check(checked))
     } catch (error) {
@@ -117,9 +106,7 @@ export function openListener(pool: Pool, schema: string): Listener {
     const fresh = new ClientClass(connectionSettings(pool, `q listen ${schema}`))
     client = fresh
     fresh.on('error', (error: unknown) => lose(fresh, error))
-    fresh.on('end', () =>
-      lose(fresh, new QError('ERR_BACKEND_UNAVAILABLE', 'The LISTEN connection ended.')),
-    )
+    fresh.on('end', () => lose(fresh, new QError('ERR_BACKEND_UNAVAILABLE', 'The LISTEN connection ended.')))
     fresh.on('notification', ({ payload }) => {
       if (payload === undefined || payload.startsWith(CHECK_MARK)) return
       for (const { queues, nudge } of subscriptions) if (queues.has(payload)) nudge(payload)

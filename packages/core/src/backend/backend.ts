@@ -1,0 +1,197 @@
+/**
+ * The contract between what a task means and where it is stored.
+ *
+ * A backend is a store of tasks with two verbs that matter. `claim` hands out due tasks and
+ * counts the attempt; `settle` is the only way a task leaves a worker. Everything else — retries,
+ * crash recovery, follow-on tasks, effects in the user's own transaction — is one of the two.
+ *
+ * These words are fixed as tests by `describeBackend` in `@q/testing`; the memory backend of this
+ * package is the executable specification.
+ */
+import type { ErrorRecord } from '../error-record.ts'
+import type { ClaimedTask, ClaimToken, Encoded, InstanceId, NewTask, Outcome, Receipt, TaskId } from '../task/task.ts'
+
+/** A store of tasks. `Tx` is what it accepts as the caller's own transaction; `never` if it has none. */
+export interface Backend<Tx = never> {
+  /** Short name for messages and tables: `memory`, `postgres`. */
+  readonly name: string
+
+  /**
+   * Stores tasks: all of them or, if this throws, none. Durable when it returns.
+   *
+   * Insertion order is kept among tasks of one call with equal priority and time whose ids increase, as those
+   * made by `uuidv7` do. A task whose id exists already, or whose key was used in its queue, is not stored again:
+   * its receipt says `duplicate` and names the existing task. Within one call the first wins. A known key decides
+   * before a known id.
+   *
+   * @param tasks Any number, none included; callers keep batches bounded (the storages use 1,000).
+   * @param options.tx Store inside the caller's transaction: visible, and announced, if and when it commits.
+   * @returns One receipt per task, in the order given.
+   * @throws QError `ERR_KEY_CONFLICT` when a key was used before with another payload.
+   * @throws QError `ERR_BACKEND_UNAVAILABLE` when the store cannot be reached; repeating with the same ids is safe.
+   */
+  push(tasks: readonly NewTask[], options?: { readonly tx?: Tx | undefined }): Promise<readonly Receipt[]>
+
+  /**
+   * Hands due tasks to one registered instance.
+   *
+   * Due means `pending` or `failed` with its time reached by the store's clock. Within a queue the
+   * order is priority (larger first), then time, then id. Each task handed out has its attempt
+   * counted and a new token, is `queued`, and belongs to the instance until it is settled or the
+   * instance's lease ends. No task is ever handed out to two holders at once. Queues do not block
+   * one another, and a task that another caller is claiming right now is skipped, not waited for.
+   *
+   * A task that more than one worker died holding (`crashes >= 2`) is quarantined: it comes alone,
+   * as the only task of its queue in the reply, so that the worker can run it with no neighbours.
+   *
+   * @throws QError `ERR_LEASE_LOST` when the instance is not registered (any more). Nothing is claimed.
+   * @throws QError `ERR_BACKEND_UNAVAILABLE`; what may have been claimed comes back when the lease ends.
+   */
+  claim(request: ClaimRequest): Promise<ClaimReply>
+
+  /**
+   * Ends, hands back or updates claimed tasks. Durable when it returns.
+   *
+   * Each settlement with its follow-on tasks is all or nothing and independent of the others in the
+   * call: `applied` once; `already` when this very claim was the last one settled (so a call whose reply was
+   * lost can be repeated as it was); `stale` when the token is no longer the task's current one — then
+   * nothing changes. `progress` keeps the claim and may be repeated.
+   *
+   * @param options.tx Settle inside the caller's transaction: the effects commit together or not at all.
+   * @returns One answer per settlement, in the order given.
+   * @throws QError `ERR_BACKEND_UNAVAILABLE`; repeating is safe.
+   */
+  settle(
+    settlements: readonly Settlement[],
+    options?: { readonly tx?: Tx | undefined },
+  ): Promise<readonly SettleAnswer[]>
+
+  /** Makes an instance known and starts its lease. Repeating it for a living instance changes nothing but the lease. */
+  register(worker: WorkerRegistration): Promise<void>
+
+  /**
+   * Renews an instance's lease and learns what became of its tasks, in one round trip however many
+   * tasks it runs. Tasks named in `running` are shown as `running` from now on.
+   *
+   * An instance whose lease ended and was swept gets `lease: 'lost'` and is not revived: it registers
+   * again under a new id.
+   */
+  beat(request: BeatRequest): Promise<BeatReply>
+
+  /** Ends an instance: whatever it still holds goes back as if released, attempt given back. Unknown instances are fine. */
+  deregister(instance: InstanceId): Promise<void>
+
+  /**
+   * Takes back the tasks of instances whose lease has ended: one crash is counted, the attempt stays
+   * counted. A task is `failed` with the code `ERR_CRASHED` and due now, behind what waits already, or `killed` when its `maxAttempts` are spent or it has
+   * crashed {@link CRASH_BUDGET} times. Bounded per call; call again while `more` is true. Any number of
+   * processes may call it at once.
+   */
+  sweep(): Promise<SweepReport>
+
+  /**
+   * Yields the outcome of each task as it finishes, in the order they finish, and ends after the last.
+   *
+   * @throws QError `ERR_TASK_NOT_FOUND` when an id is unknown to the store.
+   * @throws QError `ERR_WAIT_TIMEOUT` after `timeoutMs`, naming how many are still open.
+   * @throws the signal's reason when it aborts.
+   */
+  wait(ids: readonly TaskId[], options?: WaitOptions): AsyncIterable<Outcome>
+
+  /** Releases connections and timers. Afterwards every call rejects with `ERR_CLOSED`. Closing again does nothing. */
+  close(): Promise<void>
+}
+
+/**
+ * How often a worker may die holding a task before the task is killed: twice among others, then three
+ * times alone in quarantine.
+ */
+export const CRASH_BUDGET = 5
+
+/** From this many crashes on a task is only ever claimed alone. */
+export const QUARANTINE_AT = 2
+
+/** Asks for tasks of one or more queues, for one instance. */
+export interface ClaimRequest {
+  readonly instance: InstanceId
+  /** Each queue once, with the most tasks wanted of it: 1 to 1,000. */
+  readonly queues: readonly { readonly queue: string; readonly limit: number }[]
+}
+
+/** What a claim brought. */
+export interface ClaimReply {
+  /** In claim order within each queue. None is normal. */
+  readonly tasks: readonly ClaimedTask[]
+  /**
+   * Milliseconds until the next known task of these queues comes due: 0 when more are due right now,
+   * `null` when none is scheduled (or the backend cannot tell).
+   */
+  readonly nextDueMs: number | null
+}
+
+/** One task's end, return or progress, under the token of its claim. */
+export type Settlement = {
+  readonly id: TaskId
+  readonly token: ClaimToken
+  /** Tasks to store if and only if this settlement is applied. Duplicate ids and keys are skipped. */
+  readonly follow?: readonly NewTask[]
+} & (
+  | { readonly kind: 'done'; readonly result: Encoded | null }
+  /** Failed, to be tried again after `retryAfterMs` by the store's clock. */
+  | { readonly kind: 'failed'; readonly error: ErrorRecord; readonly retryAfterMs: number }
+  | { readonly kind: 'killed'; readonly error: ErrorRecord }
+  | { readonly kind: 'cancelled'; readonly error?: ErrorRecord }
+  /** Back as it was, due at once, attempt given back: it was never started, or was asked to leave. */
+  | { readonly kind: 'released' }
+  /** Back, due after `afterMs`, attempt given back. */
+  | { readonly kind: 'deferred'; readonly afterMs: number }
+  /** Keeps the claim; the next attempt sees the bytes as its checkpoint. */
+  | { readonly kind: 'progress'; readonly checkpoint: Uint8Array }
+)
+
+/** What became of one settlement. */
+export type SettleAnswer = 'applied' | 'already' | 'stale'
+
+/** One start of one worker. */
+export interface WorkerRegistration {
+  readonly instance: InstanceId
+  /** The worker's label, for people. Many instances may share it. */
+  readonly name: string
+  readonly queues: readonly string[]
+  /** How long the instance is trusted without a beat: 1,000 to 3,600,000. */
+  readonly leaseMs: number
+}
+
+/** A sign of life. */
+export interface BeatRequest {
+  readonly instance: InstanceId
+  readonly leaseMs: number
+  /** Tasks that have been at work since the last beat. */
+  readonly running: readonly { readonly id: TaskId; readonly token: ClaimToken }[]
+}
+
+/** What the store knows that the worker may not. */
+export interface BeatReply {
+  readonly lease: 'held' | 'lost'
+  /** Of the tasks named as running: those whose token is no longer current. Their handlers must stop. */
+  readonly lost: readonly TaskId[]
+}
+
+/** What one sweep did. */
+export interface SweepReport {
+  /** Instances whose lease had ended. */
+  readonly instances: number
+  /** Tasks given back to be run again. */
+  readonly recovered: number
+  /** Tasks killed because their attempts or their crash budget were spent. */
+  readonly killed: number
+  /** There may be more to do. */
+  readonly more: boolean
+}
+
+/** Bounds a wait. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal
+  /** Default: no limit. */
+  readonly timeoutMs?: number
+}

@@ -1,0 +1,75 @@
+/**
+ * Which task of one queue is next.
+ *
+ * Two heaps: what is due, in claim order, and what is not yet due, by time. A claim costs
+ * O(log n) per task however many wait, are scheduled or have finished.
+ */
+import { QUARANTINE_AT } from '../backend/backend.ts'
+import { Heap } from './heap.ts'
+import type { Row } from './row.ts'
+
+/** The waiting tasks of one queue. */
+export class QueueOrder {
+  readonly #due = new Heap<Row>(claimedBefore)
+  readonly #scheduled = new Heap<Row>(dueBefore)
+
+  /** Adds a row that nobody holds. */
+  add(row: Row, now: number): void {
+    if (row.runAt <= now) this.#due.push(row)
+    else this.#scheduled.push(row)
+  }
+
+  /** Takes out at most `limit` due rows in claim order; a quarantined one comes alone. */
+  take(limit: number, now: number): Row[] {
+    this.#promote(now)
+    const taken: Row[] = []
+    while (taken.length < limit) {
+      const next = this.#due.peek()
+      if (next === undefined) break
+      const alone = next.crashes >= QUARANTINE_AT
+      // It waits its turn at the head of the queue and is the first of the next claim.
+      if (alone && taken.length > 0) break
+      taken.push(next)
+      this.#due.pop()
+      if (alone) break
+    }
+    return taken
+  }
+
+  /** Whether a row is due. */
+  hasDue(now: number): boolean {
+    this.#promote(now)
+    return this.#due.size > 0
+  }
+
+  /** When the first row that is not yet due will be, `null` when there is none. */
+  nextScheduledAt(now: number): number | null {
+    this.#promote(now)
+    return this.#scheduled.peek()?.runAt ?? null
+  }
+
+  /** Milliseconds until the next row is due, 0 when one is due now, `null` when there is none. */
+  nextDueMs(now: number): number | null {
+    if (this.hasDue(now)) return 0
+    const at = this.nextScheduledAt(now)
+    return at === null ? null : at - now
+  }
+
+  #promote(now: number): void {
+    for (let next = this.#scheduled.peek(); next !== undefined && next.runAt <= now;) {
+      this.#due.push(next)
+      this.#scheduled.pop()
+      next = this.#scheduled.peek()
+    }
+  }
+}
+
+/** Priority (larger first), then time, then id. */
+function claimedBefore(a: Row, b: Row): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority
+  return dueBefore(a, b)
+}
+
+function dueBefore(a: Row, b: Row): boolean {
+  return a.runAt === b.runAt ? a.id < b.id : a.runAt < b.runAt
+}

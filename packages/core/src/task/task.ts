@@ -1,0 +1,106 @@
+/**
+ * The shapes of one task on its way through a backend, always encoded.
+ *
+ * `NewTask` goes in, `Receipt` comes back; `ClaimedTask` is handed to a worker; `StoredTask` is
+ * what a reader sees; `Outcome` is how it ended. Args and results are bytes with the tag of the
+ * codec that wrote them: only storages and workers decode.
+ */
+import type { ErrorRecord } from '../error-record.ts'
+import type { FinalStatus, Status } from './status.ts'
+
+/** A UUID in lower case; UUIDv7 unless the caller chose it. */
+export type TaskId = string
+
+/** Names one claim of one task. Opaque, made by the backend, never issued twice for a task. */
+export type ClaimToken = string
+
+/** Names one start of one worker process: a new UUIDv7 each time. The worker's name is only a label. */
+export type InstanceId = string
+
+/** Bytes and the tag of the codec that wrote them. */
+export interface Encoded {
+  readonly codec: string
+  readonly bytes: Uint8Array
+}
+
+/** When a task may run: a moment in milliseconds since the epoch, or a span from the store's now. */
+export type Due = { readonly at: number } | { readonly afterMs: number }
+
+/** Small strings that travel with a task: trace context, tenant, origin. */
+export type Metadata = Readonly<Record<string, string>>
+
+/** A task as it is pushed. */
+export interface NewTask {
+  /** Made by the producer before the first try, so that a push whose reply was lost can be repeated. */
+  readonly id: TaskId
+  readonly queue: string
+  readonly payload: Encoded
+  /** -100 to 100; larger runs first. */
+  readonly priority: number
+  readonly due: Due
+  /** Executions allowed in all, 1 to 1000. `null`: the worker's retry policy decides. */
+  readonly maxAttempts: number | null
+  /** Idempotency key, unique in its queue, at most 200 characters. */
+  readonly key: string | null
+  readonly metadata: Metadata | null
+}
+
+/** What became of one pushed task. */
+export interface Receipt {
+  /** The task that exists now: the new one, or the earlier one with the same key or id. */
+  readonly id: TaskId
+  readonly outcome: 'created' | 'duplicate'
+}
+
+/** A task in a worker's hands, still encoded. */
+export interface ClaimedTask {
+  readonly id: TaskId
+  readonly queue: string
+  readonly token: ClaimToken
+  /** Counted in the claim: 1 for the first execution. */
+  readonly attempt: number
+  /** How many workers died while they held this task. */
+  readonly crashes: number
+  readonly payload: Encoded
+  readonly priority: number
+  readonly maxAttempts: number | null
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly runAt: number
+  readonly metadata: Metadata | null
+  /** What the last `progress` settlement left, if any. */
+  readonly checkpoint: Uint8Array | null
+}
+
+/** A task as a reader finds it, in any status. */
+export interface StoredTask {
+  readonly id: TaskId
+  readonly queue: string
+  readonly status: Status
+  readonly attempt: number
+  readonly crashes: number
+  readonly maxAttempts: number | null
+  readonly priority: number
+  readonly payload: Encoded
+  readonly metadata: Metadata | null
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly createdAt: number
+  readonly runAt: number
+  /** Set once the task is `done`, `killed` or `cancelled`. */
+  readonly finishedAt: number | null
+  readonly result: Encoded | null
+  /** The last error: of a task that waits for its next attempt, or that was killed. */
+  readonly error: ErrorRecord | null
+}
+
+/** How a task ended. */
+export interface Outcome {
+  readonly id: TaskId
+  readonly queue: string
+  readonly status: FinalStatus
+  readonly attempt: number
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly finishedAt: number
+  /** `null` when the handler returned nothing. */
+  readonly result: Encoded | null
+  readonly error: ErrorRecord | null
+}

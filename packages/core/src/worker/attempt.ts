@@ -1,0 +1,151 @@
+/**
+ * One attempt, top to bottom: decode, middlewares and handler, decision, settlement.
+ *
+ * Nothing here throws or rejects, whatever the handler does: every path ends in exactly one call of
+ * `end`. This is the only place where the retry policy is read.
+ */
+import type { Settlement } from '../backend/backend.ts'
+import { isQError } from '../error.ts'
+import { type ErrorRecord, toErrorRecord } from '../error-record.ts'
+import { DEFAULT_RETRY, type RetryPolicy } from '../middleware/retry.ts'
+import { MAX_DURATION_MS } from '../duration.ts'
+import type { AbortError, DeferredError, RetryAfterError } from '../steer.ts'
+import { decodeTagged, encodeBounded } from '../storage/storage.ts'
+import type { Encoded } from '../task/task.ts'
+import type { RunningTask } from './context.ts'
+import type { TaskSource } from './options.ts'
+
+/** How an attempt ended. */
+export interface Decision {
+  readonly settlement: Settlement
+  /** What was thrown, where something was. */
+  readonly thrown?: unknown
+}
+
+/** What is the same for all attempts of a worker. */
+export interface AttemptPlan {
+  readonly source: TaskSource
+  /** Middlewares around the handler. */
+  readonly run: (task: RunningTask) => unknown
+  readonly policy: RetryPolicy
+  /** Takes the decision; called once for each attempt that was not ended from outside. */
+  readonly end: (task: RunningTask, decision: Decision) => void
+}
+
+/** Runs one attempt. A handler that returns no promise is finished when this returns. */
+export function attempt(plan: AttemptPlan, task: RunningTask): void {
+  const { source } = plan
+  try {
+    task.args = decodeTagged(source.codec, task.task.payload, task.task.queue)
+  } catch (error) {
+    return conclude(plan, task, killed(task, error))
+  }
+  try {
+    const returned = plan.run(task)
+    if (typeof returned !== 'object' || returned === null) return conclude(plan, task, done(plan, task, returned))
+    // `resolve` reads `then` of anything, and turns what that throws into a rejection.
+    const promise = returned instanceof Promise ? returned : Promise.resolve(returned)
+    promise.then(
+      (value) => conclude(plan, task, done(plan, task, value)),
+      (error: unknown) => conclude(plan, task, failed(plan, task, error)),
+    )
+  } catch (error) {
+    conclude(plan, task, failed(plan, task, error))
+  }
+}
+
+/** Ends an attempt from outside (timeout); its handler's own end will change nothing. */
+export function fail(plan: AttemptPlan, task: RunningTask, error: unknown): void {
+  conclude(plan, task, failed(plan, task, error))
+}
+
+function conclude(plan: AttemptPlan, task: RunningTask, decision: Decision): void {
+  if (task.ended) return
+  task.ended = true
+  plan.end(task, decision)
+}
+
+function done(plan: AttemptPlan, task: RunningTask, value: unknown): Decision {
+  const { id, token, queue } = task.task
+  let result: Encoded | null = null
+  if (value !== undefined) {
+    try {
+      result = encodeBounded(plan.source.codec, value, plan.source.maxPayloadBytes, queue)
+    } catch (error) {
+      // The handler has had its effects; running it again would repeat them and not help.
+      return killed(task, error)
+    }
+  }
+  return {
+    settlement:
+      task.follows === undefined
+        ? { id, token, kind: 'done', result }
+        : { id, token, kind: 'done', result, follow: task.follows },
+  }
+}
+
+function failed(plan: AttemptPlan, task: RunningTask, thrown: unknown): Decision {
+  const { id, token } = task.task
+  const steer = steering(thrown)
+  if (steer?.code === 'ERR_ABORT') return killed(task, thrown)
+  if (steer?.code === 'ERR_DEFERRED')
+    return {
+      settlement: {
+        id,
+        token,
+        kind: 'deferred',
+        afterMs: span((steer as DeferredError).afterMs) ?? 0,
+      },
+      thrown,
+    }
+  if (steer === undefined && task.evicted) return { settlement: { id, token, kind: 'released' }, thrown }
+  const { policy } = plan
+  if (task.attempt >= (task.task.maxAttempts ?? policy.limit)) return killed(task, thrown)
+  if (steer === undefined && policy.retryIf !== undefined && !worthRetrying(policy.retryIf, thrown, task))
+    return killed(task, thrown)
+  const asked = steer === undefined ? undefined : span((steer as RetryAfterError).afterMs)
+  return {
+    settlement: {
+      id,
+      token,
+      kind: 'failed',
+      error: toErrorRecord(thrown),
+      retryAfterMs: asked ?? pause(policy, task.attempt),
+    },
+    thrown,
+  }
+}
+
+function killed(task: RunningTask, thrown: unknown): Decision {
+  const error: ErrorRecord = toErrorRecord(thrown)
+  return { settlement: { id: task.task.id, token: task.task.token, kind: 'killed', error }, thrown }
+}
+
+/** The error by which a handler steers, if it is one. */
+function steering(thrown: unknown): AbortError | RetryAfterError | DeferredError | undefined {
+  return isQError(thrown, 'ERR_ABORT') || isQError(thrown, 'ERR_DEFERRED') || isQError(thrown, 'ERR_RETRY_AFTER')
+    ? (thrown as AbortError | RetryAfterError | DeferredError)
+    : undefined
+}
+
+function worthRetrying(retryIf: NonNullable<RetryPolicy['retryIf']>, thrown: unknown, task: RunningTask): boolean {
+  try {
+    return retryIf(thrown, task)
+  } catch {
+    return true
+  }
+}
+
+function pause(policy: RetryPolicy, attempts: number): number {
+  try {
+    const ms = span(policy.backoff(attempts))
+    if (ms !== undefined) return ms
+  } catch {
+    // A backoff of the user's that fails must not decide over the task.
+  }
+  return DEFAULT_RETRY.backoff(attempts)
+}
+
+function span(ms: unknown): number | undefined {
+  return typeof ms === 'number' && ms >= 0 ? Math.min(Math.ceil(ms), MAX_DURATION_MS) : undefined
+}

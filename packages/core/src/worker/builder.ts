@@ -1,0 +1,169 @@
+/** How a worker is put together; every mistake is answered at the call that makes it. */
+import type { Clock } from '../clock.ts'
+import type { Duration } from '../duration.ts'
+import { toMs } from '../duration.ts'
+import { QError } from '../error.ts'
+import { compose, type Middleware } from '../middleware/middleware.ts'
+import { DEFAULT_RETRY } from '../middleware/retry.ts'
+import { checkInteger } from '../options.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { RunningTask, TaskContext } from './context.ts'
+import type { WorkerListener } from './emitter.ts'
+import { defaultSettings, MAX_CONCURRENCY, type TaskSource, type WorkerSettings } from './options.ts'
+import { Worker } from './worker.ts'
+
+/** Does the work of one task. What it returns is the task's result; what it throws fails the attempt. */
+export type Handler<Args, Result = unknown> = (args: Args, ctx: TaskContext) => Result | Promise<Result>
+
+/** A handler as an object, such as a workflow. */
+export interface HandlerObject<Args, Result = unknown> {
+  handle(args: Args, ctx: TaskContext): Result | Promise<Result>
+}
+
+const MAX_NAME_LENGTH = 200
+const MIN_LEASE_MS = 1_000
+const MAX_LEASE_MS = 3_600_000
+
+/**
+ * Builds a worker; immutable, each method returns a new one.
+ *
+ * ```ts
+ * const worker = new WorkerBuilder('worker-1')
+ *   .backend(reminders)
+ *   .concurrency(20)
+ *   .use(retry({ retries: 5 }))
+ *   .build(async (reminder, ctx) => { … })
+ * ```
+ */
+export class WorkerBuilder<Args = unknown, Ready extends boolean = false> {
+  /** Only for the type: whether `backend()` was called. */
+  declare readonly '~ready': Ready
+  readonly #settings: WorkerSettings
+  readonly #source: TaskSource | undefined
+
+  /**
+   * @param name A label for people, 1 to 200 characters; many processes may use the same.
+   * @throws QError `ERR_OPTION`
+   */
+  constructor(name: string, settings?: WorkerSettings, source?: TaskSource) {
+    if (typeof name !== 'string' || name.length === 0 || name.length > MAX_NAME_LENGTH)
+      throw new QError(
+        'ERR_OPTION',
+        `WorkerBuilder: name must be 1 to ${MAX_NAME_LENGTH} characters, got ${typeof name === 'string' ? `${name.length} characters` : typeof name}.`,
+      )
+    this.#settings = settings ?? defaultSettings(name)
+    this.#source = source
+  }
+
+  /** The queue to work on; gives the handler its type. */
+  backend<Stored, Tx>(storage: Storage<Stored, Tx>): WorkerBuilder<Stored, true> {
+    if (typeof storage?.backend?.claim !== 'function' || typeof storage.queue !== 'string')
+      throw new QError(
+        'ERR_OPTION',
+        'WorkerBuilder: backend() takes a storage, such as new MemoryStorage({ queue: "emails" }).',
+      )
+    return new WorkerBuilder<Stored, true>(this.#settings.name, this.#settings, storage as TaskSource)
+  }
+
+  /** Attempts under way at once, 1 to 10,000. Default 10. */
+  concurrency(concurrency: number): WorkerBuilder<Args, Ready> {
+    return this.#with({
+      concurrency: checkInteger('WorkerBuilder', 'concurrency', concurrency, 1, MAX_CONCURRENCY),
+    })
+  }
+
+  /**
+   * How long the worker is trusted without a sign of life, `'1s'` to `'1h'`. Default `'10s'`. It beats four times
+   * as often; after it, others get its tasks.
+   */
+  lease(lease: Duration): WorkerBuilder<Args, Ready> {
+    return this.#with({
+      leaseMs: toMs(lease, 'WorkerBuilder: lease', { min: MIN_LEASE_MS, max: MAX_LEASE_MS }),
+    })
+  }
+
+  /**
+   * How long one attempt may take. Default `'15m'`. After it the attempt fails with `ERR_TIMEOUT`, `ctx.signal`
+   * aborts and the slot is free, whether or not the handler stops.
+   */
+  timeout(timeout: Duration): WorkerBuilder<Args, Ready> {
+    return this.#with({ timeoutMs: toMs(timeout, 'WorkerBuilder: timeout', { min: 1 }) })
+  }
+
+  /** How long running tasks may go on after `stop()` before their signals abort. Default `'30s'`. */
+  stopTimeout(stopTimeout: Duration): WorkerBuilder<Args, Ready> {
+    return this.#with({ stopTimeoutMs: toMs(stopTimeout, 'WorkerBuilder: stopTimeout') })
+  }
+
+  /** After how long without a successful claim or settle, while there is reason for one, the worker says so and looks anew. Default `'60s'`, at least `'1s'`. */
+  stallAfter(stallAfter: Duration): WorkerBuilder<Args, Ready> {
+    return this.#with({ stallMs: toMs(stallAfter, 'WorkerBuilder: stallAfter', { min: 1_000 }) })
+  }
+
+  /** Paces the worker; for tests. Default: the system's. */
+  clock(clock: Clock): WorkerBuilder<Args, Ready> {
+    if (typeof clock?.now !== 'function' || typeof clock.after !== 'function')
+      throw new QError('ERR_OPTION', 'WorkerBuilder: clock must have now() and after().')
+    return this.#with({ clock })
+  }
+
+  /**
+   * Wraps every attempt. The first added is the outermost.
+   * @throws QError `ERR_OPTION` for what is no function, and for a second `retry()`.
+   */
+  use(middleware: Middleware): WorkerBuilder<Args, Ready> {
+    if (typeof middleware !== 'function')
+      throw new QError(
+        'ERR_OPTION',
+        `WorkerBuilder: use() takes a middleware (ctx, next) => …, got ${typeof middleware}.`,
+      )
+    const { middlewares } = this.#settings
+    if (middleware.retry !== undefined && middlewares.some((each) => each.retry !== undefined))
+      throw new QError(
+        'ERR_OPTION',
+        'WorkerBuilder: retry() was added twice; a worker has one retry policy. For limits per task push with maxAttempts.',
+      )
+    return this.#with({ middlewares: [...middlewares, middleware] })
+  }
+
+  /** Hears everything the worker says. Any number; one that throws hurts nobody. */
+  onEvent(listener: WorkerListener): WorkerBuilder<Args, Ready> {
+    if (typeof listener !== 'function')
+      throw new QError(
+        'ERR_OPTION',
+        `WorkerBuilder: onEvent() takes a function (worker, event) => …, got ${typeof listener}.`,
+      )
+    return this.#with({ listeners: [...this.#settings.listeners, listener] })
+  }
+
+  /**
+   * Makes the worker. Needs `backend()` before.
+   * @throws QError `ERR_OPTION`
+   */
+  build<Result>(this: WorkerBuilder<Args, true>, handler: Handler<Args, Result> | HandlerObject<Args, Result>): Worker {
+    const source = this.#source
+    if (source === undefined)
+      throw new QError('ERR_OPTION', 'WorkerBuilder: call backend(storage) before build(handler).')
+    const handle =
+      typeof handler === 'function'
+        ? handler
+        : typeof handler?.handle === 'function'
+          ? handler.handle.bind(handler)
+          : undefined
+    if (handle === undefined)
+      throw new QError(
+        'ERR_OPTION',
+        `WorkerBuilder: build() takes a function (args, ctx) => … or an object with handle(), got ${handler === null ? 'null' : typeof handler}.`,
+      )
+    const { middlewares } = this.#settings
+    const policy = middlewares.find((each) => each.retry !== undefined)?.retry ?? DEFAULT_RETRY
+    // A policy is read by the worker; as a layer it would only pass on.
+    const layers = middlewares.filter((each) => each.retry === undefined)
+    const run = compose<RunningTask>(layers, (task) => (task.handling = handle(task.args as Args, task)))
+    return new Worker(source, this.#settings, { run, policy })
+  }
+
+  #with(more: Partial<WorkerSettings>): WorkerBuilder<Args, Ready> {
+    return new WorkerBuilder<Args, Ready>(this.#settings.name, { ...this.#settings, ...more }, this.#source)
+  }
+}

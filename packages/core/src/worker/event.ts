@@ -1,0 +1,69 @@
+/** Everything a worker says about itself. */
+import type { InstanceId, TaskId } from '../task/task.ts'
+
+/** What an attempt came to. `lost`: the lease had ended, another worker has or gets the task, nothing was settled. */
+export type AttemptOutcome = 'done' | 'failed' | 'killed' | 'cancelled' | 'deferred' | 'released' | 'lost'
+
+/** What was being done when an error happened. */
+export type ErrorPlace = 'register' | 'claim' | 'settle' | 'beat' | 'sweep' | 'deregister' | 'wake' | 'listener'
+
+/** One thing that happened in a worker. Spans are milliseconds. */
+export type WorkerEvent =
+  /** Registered under this instance id: at the start, and again after the lease was lost. */
+  | { readonly type: 'start'; readonly instance: InstanceId }
+  /** A claim came back with `tasks` of the `asked`. */
+  | {
+      readonly type: 'claimed'
+      readonly tasks: number
+      readonly asked: number
+      readonly durationMs: number
+    }
+  | { readonly type: 'task-start'; readonly id: TaskId; readonly attempt: number }
+  /** The attempt ended and its slot is free; its outcome is on its way to the store. */
+  | {
+      readonly type: 'task-end'
+      readonly id: TaskId
+      readonly attempt: number
+      readonly outcome: AttemptOutcome
+      readonly durationMs: number
+      /** What was thrown, if something was. */
+      readonly error?: unknown
+    }
+  /** A handler goes on although its attempt ended by timeout, this long ago. It ignores `ctx.signal`. */
+  | {
+      readonly type: 'still-running'
+      readonly id: TaskId
+      readonly attempt: number
+      readonly sinceMs: number
+    }
+  /** Outcomes are stored. */
+  | { readonly type: 'settled'; readonly tasks: number; readonly durationMs: number }
+  /** A look found nothing due. */
+  | { readonly type: 'idle' }
+  | { readonly type: 'heartbeat'; readonly running: number; readonly durationMs: number }
+  /** With `id`: this task is no longer this worker's. Without: the whole instance's lease ended; it registers again. */
+  | { readonly type: 'lease-lost'; readonly id?: TaskId; readonly instance: InstanceId }
+  /** Tasks of dead workers were taken back. */
+  | {
+      readonly type: 'swept'
+      readonly instances: number
+      readonly recovered: number
+      readonly killed: number
+    }
+  /** A task that workers died holding waits to run with no neighbour, or runs. */
+  | { readonly type: 'quarantine'; readonly id: TaskId; readonly crashes: number }
+  /** Something failed and will be tried again after `retryMs`, unless it is `null`. */
+  | {
+      readonly type: 'error'
+      readonly where: ErrorPlace
+      readonly error: unknown
+      readonly retryMs: number | null
+    }
+  /** Neither a claim nor a settle succeeded for this long although there was reason to; the loop was restarted. */
+  | { readonly type: 'stalled'; readonly sinceMs: number }
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  /** Stopping began; `running` tasks have until the deadline. */
+  | { readonly type: 'stopping'; readonly running: number; readonly deadlineMs: number }
+  /** The life is over, `error` as `run()` rejects with it. */
+  | { readonly type: 'stop'; readonly error?: unknown }

@@ -1,0 +1,73 @@
+/**
+ * The attempts under way, and their time limit.
+ *
+ * All attempts of a worker have the same limit, so the order of starting is the order of deadlines
+ * and one timer for the oldest is enough: a task costs an insertion and a removal, no timer.
+ */
+import type { CancelTimer, Clock } from '../clock.ts'
+import type { RunningTask } from './context.ts'
+
+/** A set in the order of starting, with a deadline. */
+export class RunningTasks {
+  readonly #tasks = new Set<RunningTask>()
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #expire: (task: RunningTask) => void
+  #cancel: CancelTimer | undefined = undefined
+  #emptied: (() => void)[] = []
+
+  constructor(clock: Clock, timeoutMs: number, expire: (task: RunningTask) => void) {
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+    this.#expire = expire
+  }
+
+  get size(): number {
+    return this.#tasks.size
+  }
+
+  add(task: RunningTask): void {
+    this.#tasks.add(task)
+    // Left alone when the set becomes empty: fast tasks would otherwise set and clear it all the time.
+    if (this.#cancel === undefined) this.#arm(this.#timeoutMs)
+  }
+
+  delete(task: RunningTask): void {
+    this.#tasks.delete(task)
+    if (this.#tasks.size > 0 || this.#emptied.length === 0) return
+    const emptied = this.#emptied
+    this.#emptied = []
+    for (const resolve of emptied) resolve()
+  }
+
+  /** Oldest first. */
+  [Symbol.iterator](): IterableIterator<RunningTask> {
+    return this.#tasks[Symbol.iterator]()
+  }
+
+  /** Resolves when nothing runs. */
+  whenEmpty(): Promise<void> {
+    return this.#tasks.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#emptied.push(resolve))
+  }
+
+  /** Ends the timer; attempts still under way no longer expire. */
+  close(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  #arm(ms: number): void {
+    this.#cancel = this.#clock.after(ms, () => this.#check())
+  }
+
+  #check(): void {
+    const now = this.#clock.now()
+    // Expiring one frees a slot and may start the next: `#cancel` stays set meanwhile, so that only this arms.
+    for (const task of this.#tasks) {
+      const left = task.startedAt + this.#timeoutMs - now
+      if (left > 0) return this.#arm(left)
+      this.#expire(task)
+    }
+    this.#cancel = undefined
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * How a worker ends, step by step and in bounded time.
+ *
+ * Claim nothing more · give back what has not started · wait for what runs · at the deadline abort its
+ * signals and wait a little more · bring the outcomes to the store · deregister. What still runs
+ * then is named in the error.
+ */
+import type { Clock } from '../clock.ts'
+import { sleep } from '../clock.ts'
+import { QError } from '../error.ts'
+import type { RunningTask } from './context.ts'
+import type { Emitter } from './emitter.ts'
+import type { Claiming } from './claiming.ts'
+import { type Membership, untilAborted } from './membership.ts'
+import type { RunningTasks } from './running.ts'
+import type { Settler } from './settler.ts'
+import type { Slots } from './slots.ts'
+
+/** How long handlers have after their signal aborted. */
+const GRACE_MS = 1_000
+/** How long outcomes have to reach the store, and the store to let go, once the deadline has passed. */
+const FLUSH_MS = 2_000
+/** Ids named in an error. */
+const NAMED = 10
+
+/** What is shut down. */
+export interface ShutdownHost {
+  readonly name: string
+  readonly clock: Clock
+  readonly events: Emitter
+  readonly running: RunningTasks
+  readonly settler: Settler
+  readonly slots: Slots
+  readonly membership: Membership
+  readonly claiming: Claiming
+}
+
+/** The end of one life. */
+export class Shutdown {
+  readonly finished: Promise<void>
+  readonly #host: ShutdownHost
+  /** Aborts when running tasks have had their time. */
+  readonly #deadline = new AbortController()
+  #failure: { readonly error: unknown } | undefined = undefined
+  #begun = false
+  #timeoutMs = 0
+  #finish: (() => void) | undefined = undefined
+  #reject: ((error: unknown) => void) | undefined = undefined
+
+  constructor(host: ShutdownHost) {
+    this.#host = host
+    this.finished = new Promise((resolve, reject) => {
+      this.#finish = resolve
+      this.#reject = reject
+    })
+  }
+
+  /** What `run()` is to reject with. */
+  fail(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  /** Starts, or brings the deadline forward. */
+  begin(timeoutMs: number): void {
+    const { clock, events, running } = this.#host
+    const first = !this.#begun
+    this.#begun = true
+    if (timeoutMs === 0) this.#deadline.abort()
+    else void sleep(clock, timeoutMs, this.#deadline.signal).then(() => this.#deadline.abort())
+    if (!first) return
+    this.#timeoutMs = timeoutMs
+    events.emit({ type: 'stopping', running: running.size, deadlineMs: timeoutMs })
+    void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const { events, running, settler, slots, membership } = this.#host
+    const claimed = this.#host.claiming.stop()
+    slots.close()
+    await untilAborted(running.whenEmpty(), this.#deadline.signal)
+    if (running.size > 0) await this.#evict()
+    const left = [...running]
+    // Whatever they still do no longer counts: deregistering gives them back.
+    for (const task of left) task.ended = true
+    const limit = new AbortController()
+    const flushed = this.#limit(limit)
+    await untilAborted(
+      claimed.then(() => settler.idle()),
+      limit.signal,
+    )
+    const unsettled = settler.size
+    settler.drop()
+    await membership.leave(limit.signal)
+    limit.abort()
+    await flushed
+    if (!this.#deadline.signal.aborted) this.#deadline.abort()
+    const error = this.#failure?.error ?? timeoutOf(this.#host.name, this.#timeoutMs, left, unsettled)
+    events.emit(error === undefined ? { type: 'stop' } : { type: 'stop', error })
+    if (error === undefined) this.#finish?.()
+    else this.#reject?.(error)
+  }
+
+  /** The deadline has passed: asks the handlers to stop, and waits a little. */
+  async #evict(): Promise<void> {
+    const { clock, name, running } = this.#host
+    const reason = new QError('ERR_SHUTDOWN_TIMEOUT', `Worker "${name}" is stopping and its deadline has passed.`)
+    for (const task of running) {
+      task.evicted = true
+      task.abort(reason)
+    }
+    const grace = new AbortController()
+    void sleep(clock, GRACE_MS, grace.signal).then(() => grace.abort())
+    await untilAborted(running.whenEmpty(), grace.signal)
+    grace.abort()
+  }
+
+  /** Aborts the given controller some time after the deadline. Resolves once that is no longer needed. */
+  async #limit(limit: AbortController): Promise<void> {
+    const { clock } = this.#host
+    await untilAborted(
+      new Promise<void>((resolve) => {
+        if (this.#deadline.signal.aborted) resolve()
+        this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true })
+      }),
+      limit.signal,
+    )
+    await sleep(clock, FLUSH_MS, limit.signal)
+    limit.abort()
+  }
+}
+
+function timeoutOf(
+  name: string,
+  timeoutMs: number,
+  left: readonly RunningTask[],
+  unsettled: number,
+): QError | undefined {
+  if (left.length === 0 && unsettled === 0) return undefined
+  const ids = left.slice(0, NAMED).map((task) => task.taskId)
+  const more = left.length > ids.length ? ` and ${left.length - ids.length} more` : ''
+  const running =
+    left.length === 0
+      ? ''
+      : ` ${left.length} tasks did not end and are given back: ${ids.join(', ')}${more}. Pass ctx.signal on so that handlers can stop, or raise stopTimeout.`
+  const outcomes = unsettled === 0 ? '' : ` ${unsettled} outcomes could not be stored; those tasks will run again.`
+  return new QError(
+    'ERR_SHUTDOWN_TIMEOUT',
+    `Worker "${name}" stopped with a deadline of ${timeoutMs} ms:${running}${outcomes}`,
+  )
+}

@@ -1,0 +1,16 @@
+/** What is common to all places where a worker meets an error of its backend and goes on. */
+import { isQError } from '../error.ts'
+import { type Backoff, exponential } from '../middleware/backoff.ts'
+
+/** Pauses between tries after errors: 100 ms doubling to 5 s, spread widely so that workers do not return together. */
+export const troubleBackoff: Backoff = exponential({ min: 100, max: 5_000, jitter: 0.3 })
+
+/** An error of a backend that repeating the same call does not mend. Errors without our codes may pass. */
+export function isPermanent(error: unknown): boolean {
+  return isQError(error) && !error.retryable
+}
+
+/** The backend was closed: nothing will ever work again. */
+export function isClosed(error: unknown): boolean {
+  return isQError(error, 'ERR_CLOSED')
+}

@@ -1,0 +1,168 @@
+/** What users hold: starts, stops and watches one life after another. */
+import type { Duration } from '../duration.ts'
+import { toMs } from '../duration.ts'
+import { QError } from '../error.ts'
+import { checkKnownOptions } from '../options.ts'
+import type { InstanceId } from '../task/task.ts'
+import type { AttemptPlan } from './attempt.ts'
+import type { StopOptions, WorkerHandle, WorkerState } from './context.ts'
+import { Emitter, type WorkerListener } from './emitter.ts'
+import type { TaskSource, WorkerSettings } from './options.ts'
+import { Session } from './session.ts'
+
+/** Runs the tasks of one queue. Made by {@link WorkerBuilder}; can be run again after it stopped. */
+export class Worker implements WorkerHandle, AsyncDisposable {
+  readonly name: string
+  readonly #source: TaskSource
+  readonly #settings: WorkerSettings
+  readonly #plan: Pick<AttemptPlan, 'run' | 'policy'>
+  readonly #events: Emitter
+  #session: Session | undefined = undefined
+
+  constructor(source: TaskSource, settings: WorkerSettings, plan: Pick<AttemptPlan, 'run' | 'policy'>) {
+    this.name = settings.name
+    this.#source = source
+    this.#settings = settings
+    this.#plan = plan
+    this.#events = new Emitter(this, settings.listeners)
+  }
+
+  get instance(): InstanceId {
+    return this.#session?.instance ?? ''
+  }
+  get state(): WorkerState {
+    return this.#session?.state ?? 'idle'
+  }
+  get taskCount(): number {
+    return this.#session?.taskCount ?? 0
+  }
+  get isRunning(): boolean {
+    return this.state === 'running'
+  }
+  get isPaused(): boolean {
+    return this.state === 'paused'
+  }
+  get isStopping(): boolean {
+    return this.state === 'stopping'
+  }
+  /** True before the first and after each life. */
+  get isStopped(): boolean {
+    return this.state === 'stopped' || this.state === 'idle'
+  }
+
+  /**
+   * Hears everything this worker says.
+   * @returns Ends the listening.
+   */
+  onEvent(listener: WorkerListener): () => void {
+    return this.#events.add(listener)
+  }
+
+  /**
+   * Registers and begins to work; resolves when registered. While the store cannot be reached it keeps trying.
+   * @throws QError `ERR_WORKER_STATE` when it is running already; `ERR_CLOSED`, `ERR_SCHEMA_MISSING`,
+   *   `ERR_SCHEMA_NEWER` and whatever else the store refuses for good.
+   */
+  async start(): Promise<void> {
+    await this.#begin().start()
+  }
+
+  /**
+   * Works until it is stopped.
+   * @throws QError as {@link Worker.start}; `ERR_SHUTDOWN_TIMEOUT` when stopping left tasks behind;
+   *   `ERR_CLOSED` when the backend was closed under it.
+   */
+  async run(): Promise<void> {
+    const session = this.#begin()
+    await session.start()
+    await session.finished
+  }
+
+  /**
+   * Works until the signal aborts or the promise settles, then stops. A rejection is passed on once it stopped.
+   * @throws QError as {@link Worker.run}.
+   */
+  async runUntil(end: AbortSignal | PromiseLike<unknown>): Promise<void> {
+    const session = this.#begin()
+    const stop = (): void => void session.stop(this.#settings.stopTimeoutMs)
+    let rejected: { readonly error: unknown } | undefined
+    if (isSignal(end)) {
+      if (end.aborted) stop()
+      else end.addEventListener('abort', stop, { once: true })
+    } else {
+      end.then(stop, (error: unknown) => {
+        rejected = { error }
+        stop()
+      })
+    }
+    try {
+      await session.start()
+      await session.finished
+    } finally {
+      if (isSignal(end)) end.removeEventListener('abort', stop)
+    }
+    if (rejected !== undefined) throw rejected.error
+  }
+
+  /**
+   * Stops: claims nothing more, gives back what has not started, waits for running tasks until the deadline,
+   * then aborts their signals. Calling it again can only bring the deadline forward. A worker that does not
+   * run is left alone.
+   * @throws QError `ERR_SHUTDOWN_TIMEOUT` naming the tasks that did not end. Safe to leave unhandled.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    checkKnownOptions('stop', options, ['timeout'])
+    const timeoutMs = stopTimeout(options.timeout, this.#settings.stopTimeoutMs)
+    if (this.#session === undefined || this.isStopped) return Promise.resolve()
+    return this.#session.stop(timeoutMs)
+  }
+
+  /**
+   * Claims and starts nothing until {@link Worker.resume}; running tasks go on and the lease is kept.
+   * @throws QError `ERR_WORKER_STATE` when it does not run.
+   */
+  pause(): void {
+    this.#living('pause').pause()
+  }
+
+  /** @throws QError `ERR_WORKER_STATE` when it does not run. */
+  resume(): void {
+    this.#living('resume').resume()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  #begin(): Session {
+    if (!this.isStopped)
+      throw new QError(
+        'ERR_WORKER_STATE',
+        `Worker "${this.name}" is ${this.state} already. Build a second worker to run two.`,
+      )
+    this.#session = new Session({
+      handle: this,
+      source: this.#source,
+      settings: this.#settings,
+      events: this.#events,
+      plan: this.#plan,
+    })
+    return this.#session
+  }
+
+  #living(what: string): Session {
+    if (this.#session !== undefined && !this.isStopped) return this.#session
+    throw new QError(
+      'ERR_WORKER_STATE',
+      `Worker "${this.name}" cannot ${what}: it is ${this.state}. Start it with run() or start() first.`,
+    )
+  }
+}
+
+function stopTimeout(timeout: Duration | undefined, defaultMs: number): number {
+  return timeout === undefined ? defaultMs : toMs(timeout, 'stop timeout')
+}
+
+function isSignal(end: AbortSignal | PromiseLike<unknown>): end is AbortSignal {
+  return 'aborted' in end
+}

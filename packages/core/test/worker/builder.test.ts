@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest'
+import { failure } from '../failure.ts'
+import { MemoryStorage } from '../../src/memory/index.ts'
+import { Worker } from '../../src/worker/worker.ts'
+import { WorkerBuilder } from '../../src/worker/builder.ts'
+
+const storage = new MemoryStorage<number>({ queue: 'numbers' })
+const builder = new WorkerBuilder('w')
+
+describe('the builder answers at the call', () => {
+  test.each([0, -1, 1.5, 10_001, Number.NaN, '10'])('concurrency %s', (value) => {
+    expect(failure('ERR_OPTION', () => builder.concurrency(value as number)).message).toMatch(
+      /^WorkerBuilder: concurrency must be a whole number from 1 to 10000, got /,
+    )
+  })
+  test.each([
+    ['lease', () => builder.lease(30), 'did you mean "30s"'],
+    ['lease', () => builder.lease('2h'), 'between 1000 and 3600000'],
+    ['timeout', () => builder.timeout(0), 'must be between 1'],
+    ['timeout', () => builder.timeout('soon' as any), 'must be milliseconds or a string'],
+    ['stopTimeout', () => builder.stopTimeout('-1s' as any), 'must be milliseconds or a string'],
+    ['stallAfter', () => builder.stallAfter(1), 'between 1000'],
+  ])('%s out of range', (_name, run, text) => {
+    expect(failure('ERR_DURATION', run).message).toContain(text)
+  })
+  test.each([
+    ['a name that is none', () => new WorkerBuilder(''), 'name must be 1 to 200 characters'],
+    ['a pool instead of a storage', () => builder.backend({ query() {} } as any), 'backend() takes a storage'],
+    ['a middleware that is none', () => builder.use({} as any), 'use() takes a middleware'],
+    ['a listener that is none', () => builder.onEvent('log' as any), 'onEvent() takes a function'],
+    ['a clock that is none', () => builder.clock(Date as any), 'clock must have now() and after()'],
+    ['a handler that is none', () => builder.backend(storage).build(undefined as any), 'build() takes a function'],
+    ['build before backend', () => (builder as any).build(() => 1), 'call backend(storage) before build'],
+  ])('%s', (_name, run, text) => {
+    expect(failure('ERR_OPTION', run).message).toContain(text)
+  })
+  test('an unknown option of stop', () => {
+    const worker = builder.backend(storage).build(() => 1)
+    expect(() => worker.stop({ timout: 1 } as any)).toThrow('did you mean "timeout"')
+  })
+})
+
+test('each method returns a new builder and leaves the old one as it was', async () => {
+  const base = builder.backend(storage)
+  const seen: string[] = []
+  base.onEvent(() => seen.push('a'))
+  const worker = base.onEvent(() => seen.push('b')).build(() => 1)
+  await worker.start()
+  await worker.stop()
+  expect(new Set(seen)).toEqual(new Set(['b']))
+  expect(worker).toBeInstanceOf(Worker)
+})
+
+test('a handler may be an object with handle()', async () => {
+  const queue = new MemoryStorage<number>({ queue: 'numbers' })
+  const { id } = await queue.push(20)
+  const handler = {
+    factor: 2,
+    handle(n: number) {
+      return n * this.factor
+    },
+  }
+  await using worker = new WorkerBuilder('w').backend(queue).build(handler)
+  await worker.start()
+  expect(await queue.waitFor(id)).toBe(40)
+})
