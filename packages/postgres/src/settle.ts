@@ -48,17 +48,7 @@ function rounds(settlements: readonly Settlement[]): Placed[][] {
 }
 
 async function followsOf(batch: readonly Settlement[], lanes: Lanes): Promise<Follow[]> {
-  const seen = new Set<string>()
-  const found: Omit<Follow, 'lane'>[] = []
-  for (const [index, settlement] of batch.entries()) {
-    for (const task of settlement.follow ?? []) {
-      const key = task.key === null ? task.id : `${task.queue} ${task.key}`
-      if (seen.has(task.id) || seen.has(key)) continue
-      seen.add(task.id)
-      seen.add(key)
-      found.push({ task, of: index + 1 })
-    }
-  }
+  const found = batch.flatMap(({ follow = [] }, index) => follow.map((task) => ({ task, of: index + 1 })))
   if (found.length === 0) return []
   const ids = await lanes.of(found.map((follow) => follow.task))
   return found.map((follow, index) => ({ ...follow, lane: ids[index]! }))

@@ -36,7 +36,8 @@ declare
 begin
   perform from instance where id = p_id for update;
   with given as (
-    update live v set state = case when v.attempt > 1 or v.crashes > 0 then 3 else 0 end, attempt = v.attempt - 1
+    update live v set state = case when v.attempt > 1 or v.crashes > 0 then 3 else 0 end, attempt = v.attempt - 1,
+                      token = nextval('claim_token') -- what the instance settles after this is stale
       from claim c, unnest(c.ids) as held(id)
      where c.instance = p_id and c.token <> all (p_known) and v.id = held.id and v.token = c.token and v.state in (1, 2)
     returning v.lane

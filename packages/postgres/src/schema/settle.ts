@@ -55,17 +55,24 @@ begin
   end if;
 
   if p_follow_of is not null then
-    perform from push(
-      array(select f.x from unnest(p_follow_ids, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      array(select f.x from unnest(p_follow_lanes, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      array(select f.x from unnest(p_follow_at, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      array(select f.x from unnest(p_follow_delay, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      array(select f.x from unnest(p_follow_max_attempts, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      array(select f.x from unnest(p_follow_codecs, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      array(select f.x from unnest(p_follow_payloads, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      array(select f.x from unnest(p_follow_keys, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      array(select f.x from unnest(p_follow_metadata, p_follow_of) with ordinality as f(x, parent, o) where f.parent = any (v_applied) order by f.o),
-      true);
+    -- of tasks with one id or one key only the first is stored, counting those whose settlement was applied
+    perform from (
+      select array_agg(f.id order by f.ord) as ids, array_agg(f.lane order by f.ord) as lanes,
+             array_agg(f.at order by f.ord) as at, array_agg(f.delay order by f.ord) as delay,
+             array_agg(f.max_attempts order by f.ord) as max_attempts, array_agg(f.codec order by f.ord) as codecs,
+             array_agg(f.payload order by f.ord) as payloads,
+             case when count(f.key) > 0 then array_agg(f.key order by f.ord) end as keys,
+             array_agg(f.metadata order by f.ord) as metadata
+        from (select f.*, row_number() over (partition by f.id order by f.ord) as of_id,
+                     case when f.key is null then 1 else row_number() over (partition by l.queue, f.key order by f.ord) end as of_key
+                from unnest(p_follow_of, p_follow_ids, p_follow_lanes, p_follow_at, p_follow_delay, p_follow_max_attempts,
+                            p_follow_codecs, p_follow_payloads, p_follow_keys, p_follow_metadata) with ordinality
+                  as f(parent, id, lane, at, delay, max_attempts, codec, payload, key, metadata, ord)
+                join lane l on l.id = f.lane
+               where f.parent = any (v_applied)) as f
+       where f.of_id = 1 and f.of_key = 1
+      having count(*) > 0
+    ) as f, lateral push(f.ids, f.lanes, f.at, f.delay, f.max_attempts, f.codecs, f.payloads, f.keys, f.metadata, true);
   end if;
 
   if cardinality(v_applied) < cardinality(p_ids) then

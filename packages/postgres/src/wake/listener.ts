@@ -23,10 +23,24 @@ interface Subscription {
   readonly onError: ((error: unknown) => void) | undefined
 }
 
+/** A connection on its way to listening, or listening. */
+interface Connection {
+  readonly client: Client
+  /** Resolves once it listens, or is given up. */
+  readonly settled: Promise<void>
+}
+
 /** Hands announcements to subscribers. */
 export interface Listener {
-  /** Nudges when one of the queues is announced; connects with the first subscription. Returns the way out. */
-  subscribe(queues: readonly string[], nudge: (queue: string) => void, onError?: (error: unknown) => void): () => void
+  /**
+   * Nudges when one of the queues is announced. Resolves once the connection listens or its first try failed
+   * (it goes on trying by itself); then every queue is nudged once.
+   */
+  subscribe(
+    queues: readonly string[],
+    nudge: (queue: string) => void,
+    onError?: (error: unknown) => void,
+  ): Promise<() => void>
   close(): Promise<void>
 }
 
@@ -35,15 +49,10 @@ export function openListener(pool: Pool, schema: string): Listener {
   const channel = wakeChannel(schema)
   const subscriptions = new Set<Subscription>()
   const nonce = crypto.randomUUID()
-  let client: Client | undefined
+  let current: Connection | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let failures = 0
-  let connecting = false
   let closed = false
-
-  const nudgeAll = (): void => {
-    for (const { queues, nudge } of subscriptions) for (const queue of queues) nudge(queue)
-  }
 
   const schedule = (ms: number, run: () => void): void => {
     clearTimeout(timer)
@@ -52,99 +61,115 @@ export function openListener(pool: Pool, schema: string): Listener {
     timer.unref()
   }
 
-  const lose = (lost: Client, error: unknown): void => {
-    if (client !== lost) return
-    client = undefined
-    void lost.end().catch(() => undefined)
+  const drop = async (): Promise<void> => {
+    clearTimeout(timer)
+    const connection = current
+    current = undefined
+    await connection?.client.end().catch(ignore)
+  }
+
+  const lose = (client: Client, error: unknown): void => {
+    if (current?.client !== client) return
+    void drop()
     if (closed || subscriptions.size === 0) return
     for (const { onError } of subscriptions) onError?.(error)
-    schedule(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10)) * (0.5 + Math.random()), connect)
+    const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10))
     failures += 1
+    schedule(pause * (0.5 + Math.random()), () => void connect())
   }
 
   /** Asks the server to notify this connection; silence means that it does not listen. */
-  const check = async (checked: Client): Promise<void> => {
-    const payload = `${CHECK_MARK}${nonce}`
-    let heard: () => void = () => undefined
-    const hears = new Promise<void>((resolve) => {
-      heard = resolve
-    })
-    const onNotification = (message: { payload?: string | undefined }): void => {
-      if (message.payload === payload) heard()
-    }
-    checked.on('notification', onNotification)
-    let timeout: ReturnType<typeof setTimeout> | undefined
+  const check = async (client: Client): Promise<void> => {
+    const heard = hears(client, `${CHECK_MARK}${nonce}`)
     try {
-      const silence = new Promise<never>((_, reject) => {
-        timeout = setTimeout(
-          () =>
-            reject(
-              new QError(
-                'ERR_BACKEND_UNAVAILABLE',
-                'The LISTEN connection hears nothing: it died, or goes through a transaction pooler (use a direct connection, or leave out notify and poll).',
-              ),
-            ),
-          CHECK_TIMEOUT_MS,
-        )
-        timeout.unref()
-      })
-      await Promise.race([Promise.all([checked.query('select pg_notify($1, $2)', [channel, payload]), hears]), silence])
+      await Promise.all([client.query('select pg_notify($1, $2)', [channel, `${CHECK_MARK}${nonce}`]), heard])
       failures = 0
-      schedule(CHECK_EVERY_MS, () => void check(checked))
+      if (current?.client === client) schedule(CHECK_EVERY_MS, () => void check(client))
     } catch (error) {
-      lose(checked, error)
-    } finally {
-      clearTimeout(timeout)
-      checked.off('notification', onNotification)
+      lose(client, error)
     }
   }
 
-  const connect = (): void => {
-    if (closed || connecting || client !== undefined || subscriptions.size === 0) return
-    connecting = true
+  const listen = async (client: Client): Promise<void> => {
+    try {
+      await client.connect()
+      await client.query(`listen ${quoteIdentifier(channel)}`)
+    } catch (error) {
+      return lose(client, error)
+    }
+    for (const subscription of subscriptions) for (const queue of subscription.queues) tell(subscription, queue)
+    void check(client)
+  }
+
+  const connect = (): Promise<void> => {
+    if (closed || subscriptions.size === 0) return Promise.resolve()
+    if (current !== undefined) return current.settled
     const ClientClass = (pool as Pool & { Client: new (config: ClientConfig) => Client }).Client
-    const fresh = new ClientClass(connectionSettings(pool, `q listen ${schema}`))
-    client = fresh
-    fresh.on('error', (error: unknown) => lose(fresh, error))
-    fresh.on('end', () => lose(fresh, new QError('ERR_BACKEND_UNAVAILABLE', 'The LISTEN connection ended.')))
-    fresh.on('notification', ({ payload }) => {
+    const client = new ClientClass(connectionSettings(pool, `q listen ${schema}`))
+    client.on('error', (error: unknown) => lose(client, error))
+    client.on('end', () => lose(client, new QError('ERR_BACKEND_UNAVAILABLE', 'The LISTEN connection ended.')))
+    client.on('notification', ({ payload }) => {
       if (payload === undefined || payload.startsWith(CHECK_MARK)) return
-      for (const { queues, nudge } of subscriptions) if (queues.has(payload)) nudge(payload)
+      for (const subscription of subscriptions) if (subscription.queues.has(payload)) tell(subscription, payload)
     })
-    void (async () => {
-      try {
-        await fresh.connect()
-        await fresh.query(`listen ${quoteIdentifier(channel)}`)
-        connecting = false
-        nudgeAll()
-        await check(fresh)
-      } catch (error) {
-        connecting = false
-        lose(fresh, error)
-      }
-    })()
+    const opening = Promise.withResolvers<void>()
+    current = { client, settled: opening.promise }
+    void listen(client).finally(opening.resolve)
+    return opening.promise
   }
 
   return {
-    subscribe(queues, nudge, onError) {
+    async subscribe(queues, nudge, onError) {
       const subscription: Subscription = { queues: new Set(queues), nudge, onError }
+      const listening = current !== undefined
       subscriptions.add(subscription)
-      connect()
+      await connect()
+      if (listening) for (const queue of subscription.queues) tell(subscription, queue)
       return () => {
         subscriptions.delete(subscription)
-        if (subscriptions.size > 0) return
-        clearTimeout(timer)
-        const idle = client
-        client = undefined
-        void idle?.end().catch(() => undefined)
+        if (subscriptions.size === 0) void drop()
       }
     },
     async close() {
       closed = true
-      clearTimeout(timer)
-      const open = client
-      client = undefined
-      await open?.end().catch(() => undefined)
+      await drop()
     },
   }
+}
+
+/** Resolves when the client is notified with this payload; rejects after a while without. */
+async function hears(client: Client, payload: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onNotification = (message: { payload?: string | undefined }): void => {
+    if (message.payload === payload) resolve()
+  }
+  const timeout = setTimeout(() => {
+    reject(
+      new QError(
+        'ERR_BACKEND_UNAVAILABLE',
+        'The LISTEN connection hears nothing: it died, or goes through a transaction pooler (use a direct connection, or leave out notify and poll).',
+      ),
+    )
+  }, CHECK_TIMEOUT_MS)
+  timeout.unref()
+  client.on('notification', onNotification)
+  try {
+    await promise
+  } finally {
+    clearTimeout(timeout)
+    client.off('notification', onNotification)
+  }
+}
+
+/** A subscriber that throws must not keep the others from hearing. */
+function tell({ nudge, onError }: Subscription, queue: string): void {
+  try {
+    nudge(queue)
+  } catch (error) {
+    onError?.(error)
+  }
+}
+
+function ignore(): void {
+  // A connection that cannot be ended in good order is gone anyway.
 }
