@@ -6,16 +6,7 @@
  * as CommonJS and are compiled by every TypeScript that is supported.
  */
 import { spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,9 +19,7 @@ const artifacts = path.join(root, 'artifacts')
 
 const published = ['packages', 'apps']
   .flatMap((parent) =>
-    existsSync(path.join(root, parent))
-      ? readdirSync(path.join(root, parent)).map((name) => `${parent}/${name}`)
-      : [],
+    existsSync(path.join(root, parent)) ? readdirSync(path.join(root, parent)).map((name) => `${parent}/${name}`) : [],
   )
   .filter((folder) => existsSync(path.join(root, folder, 'package.json')))
   .map((folder) => ({ folder, manifest: readJson(`${folder}/package.json`) }))
@@ -44,17 +33,15 @@ rmSync(artifacts, { recursive: true, force: true })
 mkdirSync(artifacts)
 for (const { folder, manifest } of published) {
   run(path.join(root, folder), 'pnpm', 'pack', '--pack-destination', artifacts)
-  manifest.tarball = path.join(
-    artifacts,
-    `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`,
-  )
+  manifest.tarball = path.join(artifacts, `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`)
 }
 
 for (const { manifest } of published) {
   title(`publint and attw: ${manifest.name}`)
   run(root, 'publint', '--strict', manifest.tarball)
   // node16: TypeScript's old `node10` resolution cannot see `exports`, and no supported Node uses it.
-  run(root, 'attw', '--profile', 'node16', '--format', 'table-flipped', manifest.tarball)
+  const profile = JSON.stringify(manifest.exports).includes('"require"') ? 'node16' : 'esm-only'
+  run(root, 'attw', '--profile', profile, '--format', 'table-flipped', manifest.tarball)
 }
 
 const consumer = mkdtempSync(path.join(tmpdir(), 'q-consumer-'))
@@ -80,13 +67,9 @@ console.log('\nThe packages are fit to publish.')
 
 /** The tarballs and what their users bring along, in this repository's versions. */
 function consumerManifest() {
-  const dependencies = Object.fromEntries(
-    published.map(({ manifest }) => [manifest.name, `file:${manifest.tarball}`]),
-  )
-  for (const name of ['pg', '@types/pg', '@types/node', 'vitest'])
-    dependencies[name] = catalogVersion(name)
-  for (const [name, version] of Object.entries(TYPESCRIPTS))
-    dependencies[name] = `npm:typescript@${version}`
+  const dependencies = Object.fromEntries(published.map(({ manifest }) => [manifest.name, `file:${manifest.tarball}`]))
+  for (const name of ['pg', '@types/pg', '@types/node', 'vitest']) dependencies[name] = catalogVersion(name)
+  for (const [name, version] of Object.entries(TYPESCRIPTS)) dependencies[name] = `npm:typescript@${version}`
   return { name: 'consumer', private: true, dependencies }
 }
 

@@ -67,8 +67,7 @@ async function runCheck(commands) {
   const waiting = [...commands]
   const outcomes = []
   const worker = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift())
-      outcomes.push(await runQuietly(next))
+    for (let next = waiting.shift(); next; next = waiting.shift()) outcomes.push(await runQuietly(next))
   }
   await Promise.all(Array.from({ length: availableParallelism() }, worker))
   return outcomes.every(Boolean)

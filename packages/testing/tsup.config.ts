@@ -2,7 +2,8 @@ import { defineConfig } from 'tsup'
 
 const config: ReturnType<typeof defineConfig> = defineConfig({
   entry: { index: 'src/index.ts' },
-  format: ['esm', 'cjs'],
+  // vitest is an ES module; what imports it cannot be required.
+  format: ['esm'],
   dts: true,
   target: 'node22',
   sourcemap: true,

@@ -47,7 +47,7 @@ describe('uuidv7', () => {
     const tails = new Set(Array.from({ length: 5_000 }, () => uuidv7(now).slice(19)))
     expect(tails.size).toBe(5_000)
     const variants = new Set([...tails].map((tail) => tail[0]))
-    expect([...variants].sort()).toEqual(['8', '9', 'a', 'b'])
+    expect(variants).toEqual(new Set(['8', '9', 'a', 'b']))
   })
 })
 

@@ -38,7 +38,7 @@ import type { Lanes } from './lanes.ts'
 import { openLanes } from './lanes.ts'
 import { LostClaims } from './lost-claims.ts'
 import { LowWater } from './low-water.ts'
-import { pushTasks } from './push.ts'
+import { PUSH_TRIES, pushTasks } from './push.ts'
 import { beatQuery, deregisterQuery, registerQuery, sweepQuery } from './query/lease.ts'
 import { taskQuery } from './query/read.ts'
 import { toStoredTask } from './row.ts'
@@ -59,7 +59,10 @@ const MAX_CLAIMS = 64
 export interface PostgresBackendOptions {
   readonly pool: Pool
   readonly schema: string
-  /** Whether to LISTEN; without it workers only poll, which works behind a transaction pooler. */
+  /**
+   * Whether to LISTEN, and to prepare statements by name. Both need connections that stay the same; without, workers
+   * only poll, which works behind a transaction pooler.
+   */
   readonly notify: boolean
 }
 
@@ -93,7 +96,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
 
   constructor(options: PostgresBackendOptions) {
     this.schema = options.schema
-    this.#control = openControl(options.pool, options.schema)
+    this.#control = openControl(options.pool, options.schema, options.notify)
     this.#lanes = openLanes(this.#control, options.schema)
     if (options.notify) {
       const listener = openListener(options.pool, options.schema)
@@ -113,7 +116,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
     if (tasks.length === 0) return []
     const tx = options?.tx
     if (tx !== undefined)
-      return pushTasks(await this.#inTransaction(tx), this.schema, tasks, await this.#lanes.of(tasks))
+      return pushTasks(await this.#inTransaction(tx), this.schema, tasks, await this.#lanes.of(tasks), 1)
     return unwrap(await this.#pushes.add(tasks))
   }
 
@@ -204,7 +207,9 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
 
   /** Calls that came together go in one statement; if it is refused, each goes alone, so that one bad call fails alone. */
   async #pushTogether(calls: readonly (readonly NewTask[])[]): Promise<(readonly Receipt[] | QError)[]> {
-    return together(calls, async (tasks) => pushTasks(this.#run, this.schema, tasks, await this.#lanes.of(tasks)))
+    return together(calls, async (tasks) =>
+      pushTasks(this.#run, this.schema, tasks, await this.#lanes.of(tasks), PUSH_TRIES),
+    )
   }
 
   async #settleTogether(calls: readonly (readonly Settlement[])[]): Promise<(readonly SettleAnswer[] | QError)[]> {

@@ -5,11 +5,12 @@
  * what the first try stored is found instead of stored twice.
  */
 import type { NewTask, Receipt } from '@q/core'
-import { QError, sleep, systemClock } from '@q/core'
+import { isQError, QError, sleep, systemClock } from '@q/core'
 import type { Run } from './connection/run.ts'
 import { pushQuery } from './query/push.ts'
 
-const TRIES = 4
+/** Sends of one push, when a lost connection leaves open what became of it. In the caller's transaction there is only one. */
+export const PUSH_TRIES = 4
 const FIRST_PAUSE_MS = 50
 
 /** Stores tasks whose lanes are given, in order; all or none. */
@@ -18,6 +19,7 @@ export async function pushTasks(
   schema: string,
   tasks: readonly NewTask[],
   lanes: readonly number[],
+  tries: number,
 ): Promise<Receipt[]> {
   const { firsts, firstOf } = withoutRepeats(tasks)
   const all = firsts.length === tasks.length
@@ -26,7 +28,7 @@ export async function pushTasks(
     all ? tasks : firsts.map((index) => tasks[index]!),
     all ? lanes : firsts.map((index) => lanes[index]!),
   )
-  const { rows, tries } = await sendUntilKnown(run, query)
+  const { rows, sent } = await sendUntilKnown(run, query, tries)
   const existing = new Map(rows.map((row) => [Number(row.ord) - 1, row.existing]))
 
   const receipts: Receipt[] = []
@@ -34,20 +36,20 @@ export async function pushTasks(
     const { id } = tasks[index]!
     const found = existing.get(at)
     // In a later try a task under its own id is the one that an earlier try stored.
-    const created = found === undefined || (tries > 1 && found === id)
+    const created = found === undefined || (sent > 1 && found === id)
     receipts[index] = { id: found ?? id, outcome: created ? 'created' : 'duplicate' }
   }
   for (const [index, first] of firstOf) receipts[index] = { id: receipts[first]!.id, outcome: 'duplicate' }
   return receipts
 }
 
-async function sendUntilKnown(run: Run, query: ReturnType<typeof pushQuery>) {
-  for (let tries = 1; ; tries++) {
+async function sendUntilKnown(run: Run, query: ReturnType<typeof pushQuery>, tries: number) {
+  for (let sent = 1; ; sent++) {
     try {
-      return { rows: await run(query, 'store tasks'), tries }
+      return { rows: await run(query, 'store tasks'), sent }
     } catch (error) {
-      if (tries === TRIES || !(error instanceof QError) || error.code !== 'ERR_BACKEND_UNAVAILABLE') throw error
-      await sleep(systemClock, FIRST_PAUSE_MS * 2 ** tries * (0.5 + Math.random()))
+      if (sent >= tries || !isQError(error, 'ERR_BACKEND_UNAVAILABLE')) throw error
+      await sleep(systemClock, FIRST_PAUSE_MS * 2 ** sent * (0.5 + Math.random()))
     }
   }
 }
@@ -60,7 +62,8 @@ function withoutRepeats(tasks: readonly NewTask[]): {
   const seen = new Map<string, number>()
   const firsts: number[] = []
   const firstOf = new Map<number, number>()
-  for (const [index, task] of tasks.entries()) {
+  for (let index = 0; index < tasks.length; index++) {
+    const task = tasks[index]!
     const key = task.key === null ? undefined : `${task.queue} ${task.key}`
     const first = seen.get(task.id) ?? (key === undefined ? undefined : seen.get(key))
     if (first !== undefined) {

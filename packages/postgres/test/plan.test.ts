@@ -131,3 +131,20 @@ test('a quarantined lane and 20 priorities cost one index probe each', async () 
   expect(read.sequential).toBe(0)
   expect(read.entries).toBeLessThanOrEqual(45)
 })
+
+test('a keyed push probes its keys one by one, however many the queue has', async () => {
+  const storage = on.storage<number>()
+  const keyed = (from: number) => Array.from({ length: 1_000 }, (_, n) => task(from + n).key(`key-${from + n}`))
+  for (let from = 0; from < 5_000; from += 1_000) await storage.pushBulk(keyed(from))
+  const index = `(select pg_stat_get_xact_tuples_returned('$schema.idempotency_pkey'::regclass)) as entries`
+  const client = await on.pool.connect()
+  try {
+    await client.query('begin')
+    await storage.pushBulk([...keyed(4_500).slice(0, 500), ...keyed(9_000).slice(0, 500)], { tx: client })
+    const { rows } = await client.query<{ entries: string }>(`select ${index}`.replaceAll('$schema', `"${on.schema}"`))
+    expect(Number(rows[0]!.entries)).toBeLessThan(5_000)
+  } finally {
+    await client.query('rollback')
+    client.release()
+  }
+})

@@ -38,11 +38,7 @@ export async function findBinaries(version: PostgresVersion): Promise<Binaries> 
  * Copies the programs when `uid` could not execute them where they are, which is the case when
  * root has the project below a private directory such as its home.
  */
-export async function reachableBy(
-  binaries: Binaries,
-  uid: number | undefined,
-  into: string,
-): Promise<Binaries> {
+export async function reachableBy(binaries: Binaries, uid: number | undefined, into: string): Promise<Binaries> {
   if (uid === undefined || (await isWorldReachable(binaries.postgres))) return binaries
   const root = path.join(into, 'program')
   await cp(binaries.root, root, { recursive: true, verbatimSymlinks: true })

@@ -119,8 +119,7 @@ class EmbeddedDatabase implements Database {
   }
 
   async restart(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
-    if (this.#stopped)
-      throw new Error('This database was stopped and its files are gone: start another one.')
+    if (this.#stopped) throw new Error('This database was stopped and its files are gone: start another one.')
     await this.#server.end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
     await this.#server.start()
   }
@@ -140,13 +139,7 @@ class Server {
   readonly #options: StartOptions
   #process: ChildProcess | undefined
 
-  constructor(
-    binaries: Binaries,
-    home: string,
-    data: string,
-    user: ServerUser | undefined,
-    options: StartOptions,
-  ) {
+  constructor(binaries: Binaries, home: string, data: string, user: ServerUser | undefined, options: StartOptions) {
     this.#binaries = binaries
     this.#home = home
     this.#data = data
@@ -187,11 +180,7 @@ class Server {
     const settings = { ...SETTINGS, ...this.#options.settings, port: String(this.port) }
     const server = spawn(
       this.#binaries.postgres,
-      [
-        '-D',
-        this.#data,
-        ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-      ],
+      ['-D', this.#data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
       { ...this.#user, cwd: this.#home, detached: true, stdio: ['ignore', log.fd, log.fd] },
     )
     server.unref()
@@ -202,8 +191,7 @@ class Server {
     if (this.#options.log) follow(logFile, server, this.#options.log)
     while (Date.now() < deadline) {
       if (spawnError) return spawnError.message
-      if (server.exitCode !== null || server.signalCode !== null)
-        return await readFile(logFile, 'utf8')
+      if (server.exitCode !== null || server.signalCode !== null) return await readFile(logFile, 'utf8')
       if (await this.#isReady(server.pid)) return undefined
       await sleep(10)
     }
@@ -213,9 +201,7 @@ class Server {
 
   /** The server writes its state into the last line of its lock file. */
   async #isReady(pid: number | undefined): Promise<boolean> {
-    const lines = (
-      await readFile(path.join(this.#data, 'postmaster.pid'), 'utf8').catch(() => '')
-    ).split('\n')
+    const lines = (await readFile(path.join(this.#data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
     return lines[0] === String(pid) && lines[7]?.trim() === 'ready'
   }
 
@@ -276,12 +262,9 @@ async function initialise(
   try {
     await promisify(execFile)(binaries.initdb, args, { ...user, cwd: home })
   } catch (cause) {
-    throw new Error(
-      `Postgres could not create its data directory: ${(cause as { stderr?: string }).stderr}`,
-      {
-        cause,
-      },
-    )
+    throw new Error(`Postgres could not create its data directory: ${(cause as { stderr?: string }).stderr}`, {
+      cause,
+    })
   } finally {
     await rm(passwordFile, { force: true })
   }
@@ -340,17 +323,13 @@ function versionFromEnvironment(): PostgresVersion {
   const text = process.env['POSTGRES_VERSION'] || '18'
   if (text === '18') return 18
   if (text === '14') return 14
-  throw new Error(
-    `POSTGRES_VERSION must be 18 or 14, got "${text}". For another version set DATABASE_URL.`,
-  )
+  throw new Error(`POSTGRES_VERSION must be 18 or 14, got "${text}". For another version set DATABASE_URL.`)
 }
 
 function external(url: string): Database {
   const refuse = (): Promise<never> =>
     Promise.reject(
-      new Error(
-        'The server in DATABASE_URL is not ours to kill or restart. Start one with { own: true }.',
-      ),
+      new Error('The server in DATABASE_URL is not ours to kill or restart. Start one with { own: true }.'),
     )
   const stop = (): Promise<void> => Promise.resolve()
   return {

@@ -27,9 +27,7 @@ function isListening(port: number): Promise<boolean> {
 }
 
 describe.concurrent.each<PostgresVersion>([18, 14])('an embedded Postgres %i', (version) => {
-  test('keeps committed rows through kill and restart, and is gone after stop', async ({
-    expect,
-  }) => {
+  test('keeps committed rows through kill and restart, and is gone after stop', async ({ expect }) => {
     const database = await startDatabase({ version, own: true })
     try {
       const [row] = await query(database.url, `select current_setting('server_version') as version`)

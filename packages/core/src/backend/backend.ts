@@ -55,7 +55,9 @@ export interface Backend<Tx = never> {
    * Each settlement with its follow-on tasks is all or nothing and independent of the others in the
    * call: `applied` once; `already` when this very claim was the last one settled (so a call whose reply was
    * lost can be repeated as it was); `stale` when the token is no longer the task's current one — then
-   * nothing changes. `progress` keeps the claim and may be repeated.
+   * nothing changes. `progress` keeps the claim and may be repeated. Once the task is claimed again, repeating an
+   * earlier claim's settlement may answer either of the two. What a sweep or `deregister` took back was not
+   * settled: its token is `stale`.
    *
    * @param options.tx Settle inside the caller's transaction: the effects commit together or not at all.
    * @returns One answer per settlement, in the order given.
@@ -70,27 +72,31 @@ export interface Backend<Tx = never> {
   register(worker: WorkerRegistration): Promise<void>
 
   /**
-   * Renews an instance's lease and learns what became of its tasks, in one round trip however many
-   * tasks it runs. Tasks named in `running` are shown as `running` from now on.
+   * Renews an instance's lease, also one that has run out but was not swept yet, and learns what became of its
+   * tasks, in one round trip however many it runs. Tasks named in `running` are shown as `running` from now on.
    *
    * An instance whose lease ended and was swept gets `lease: 'lost'` and is not revived: it registers
    * again under a new id.
    */
   beat(request: BeatRequest): Promise<BeatReply>
 
-  /** Ends an instance: whatever it still holds goes back as if released, attempt given back. Unknown instances are fine. */
+  /**
+   * Ends an instance: whatever it still holds goes back as if released, attempt given back, and its tokens are
+   * stale. Unknown instances are fine.
+   */
   deregister(instance: InstanceId): Promise<void>
 
   /**
    * Takes back the tasks of instances whose lease has ended: one crash is counted, the attempt stays
-   * counted. A task is `failed` with the code `ERR_CRASHED` and due now, behind what waits already, or `killed` when its `maxAttempts` are spent or it has
-   * crashed {@link CRASH_BUDGET} times. Bounded per call; call again while `more` is true. Any number of
+   * counted. A task is `failed` with the code `ERR_CRASHED` and due now, behind what waits already, or
+   * `killed` when its `maxAttempts` are spent or it has crashed {@link CRASH_BUDGET} times. Bounded per call; call again while `more` is true. Any number of
    * processes may call it at once.
    */
   sweep(): Promise<SweepReport>
 
   /**
-   * Yields the outcome of each task as it finishes, in the order they finish, and ends after the last.
+   * Yields the outcome of each task as it finishes, in the order they finish, and ends after the last. An id
+   * named twice is told once; no ids, no outcomes.
    *
    * @throws QError `ERR_TASK_NOT_FOUND` when an id is unknown to the store.
    * @throws QError `ERR_WAIT_TIMEOUT` after `timeoutMs`, naming how many are still open.
@@ -123,8 +129,8 @@ export interface ClaimReply {
   /** In claim order within each queue. None is normal. */
   readonly tasks: readonly ClaimedTask[]
   /**
-   * Milliseconds until the next known task of these queues comes due: 0 when more are due right now,
-   * `null` when none is scheduled (or the backend cannot tell).
+   * Milliseconds until the next task of these queues that waits now comes due, whatever its priority: 0 when more
+   * are due right now, or may be because a limit was reached; `null` when none waits.
    */
   readonly nextDueMs: number | null
 }

@@ -8,7 +8,7 @@
  */
 
 /** Most tasks of one claim. */
-export const MAX_CLAIM = 1_000
+const MAX_CLAIM = 1_000
 /** A round trip is taken as at least this long, in milliseconds: clocks show no less. */
 const MIN_ROUND_TRIP_MS = 1
 /** A task is taken as at least this long, in milliseconds. */

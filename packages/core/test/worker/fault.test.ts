@@ -187,16 +187,19 @@ describe('listeners', () => {
 })
 
 describe('a claim whose reply was lost', () => {
-  test('is given back although the worker lives on and an older task of it runs, which keeps its lease', async () => {
+  test('is given back although the worker lives on and an older task of it runs, which keeps its lease and its outcome', async () => {
     let lose = false
+    const stored = gate()
     const it = scene((memory) => ({
       async claim(request) {
         const reply = await memory.claim(request)
-        if (lose && reply.tasks.length > 0) {
-          lose = false
-          throw new QError('ERR_BACKEND_UNAVAILABLE', 'connection lost')
-        }
-        return reply
+        if (!lose || reply.tasks.length === 0) return reply
+        lose = false
+        throw new QError('ERR_BACKEND_UNAVAILABLE', 'connection lost')
+      },
+      async settle(items) {
+        if (items.some(({ id }) => id === long)) await stored.promise
+        return memory.settle(items)
       },
     }))
     const [long] = await it.push(1)
@@ -219,6 +222,9 @@ describe('a claim whose reply was lost', () => {
     await it.clock.pass(100)
     expect(await it.status(next!)).toBe('done/1')
     opened.open()
+    await it.clock.pass(5_000)
+    expect([await it.status(long!), await it.status(lost!)]).toEqual(['running/1', 'queued/1'])
+    stored.open()
     await it.clock.pass(3_000)
     expect([await it.status(long!), await it.status(lost!)]).toEqual(['done/1', 'done/1'])
     expect([runs, it.of('lease-lost')]).toEqual([3, []])

@@ -49,6 +49,7 @@ describe('a heartbeat', () => {
     opened.open()
     await it.clock.pass(10)
     expect(it.of('task-end').map(({ outcome }) => outcome)).toEqual(['lost', 'done'])
+    expect(await it.status(ids[0]!)).toBe('running/1')
     await worker.stop()
   })
 

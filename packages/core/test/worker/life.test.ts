@@ -73,6 +73,22 @@ describe('stop', () => {
     expect(await Promise.all(ids.map(it.status))).toEqual(['pending/0', 'pending/0'])
   })
 
+  test('is over for handlers that end after it', async () => {
+    const it = scene()
+    const [id] = await it.push(1)
+    const opened = gate()
+    const worker = it.builder.build(() => opened.promise)
+    await worker.start()
+    await it.clock.pass(10)
+    const stopped = rejection('ERR_SHUTDOWN_TIMEOUT', worker.stop({ timeout: 0 }))
+    await it.clock.pass(2_000)
+    await stopped
+    opened.open()
+    await it.clock.pass(10)
+    expect(it.of('task-end')).toEqual([])
+    expect(await it.status(id!)).toBe('pending/0')
+  })
+
   test('names at most ten', async () => {
     const it = scene()
     await it.push(12)

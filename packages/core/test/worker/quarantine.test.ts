@@ -65,3 +65,26 @@ test('a quarantined task that has not started goes back at stop', async () => {
   await it.clock.pass(10)
   await stopped
 })
+
+test('what came with it goes back until it is over', async () => {
+  const it = scene((memory) => ({
+    async claim(request) {
+      const reply = await memory.claim(request)
+      const tasks = reply.tasks.map((task): ClaimedTask => ({
+        ...task,
+        crashes: new TextDecoder().decode(task.payload.bytes) === '0' ? 3 : 0,
+      }))
+      return { ...reply, tasks }
+    },
+  }))
+  const ids = await it.push(3)
+  const opened = gate()
+  const worker = it.builder.build((n) => (n === 0 ? opened.promise : undefined))
+  await worker.start()
+  await it.clock.pass(5_000)
+  expect(await Promise.all(ids.map(it.status))).toEqual(['running/1', 'pending/0', 'pending/0'])
+  opened.open()
+  await it.clock.pass(10)
+  expect(await Promise.all(ids.map(it.status))).toEqual(['done/1', 'done/1', 'done/1'])
+  await worker.stop()
+})

@@ -109,6 +109,8 @@ test('what a handler does after its timeout changes nothing', async () => {
   await it.clock.pass(20_000)
   expect(await it.status(id!)).toBe('killed/1')
   expect(it.of('still-running')).toEqual([])
+  expect(it.of('task-end')).toHaveLength(1)
+  expect(it.of('lease-lost')).toEqual([])
   await worker.stop()
 })
 

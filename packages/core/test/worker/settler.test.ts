@@ -20,6 +20,7 @@ test('an outcome whose reply was lost is sent again under its token and counted 
   await it.clock.pass(5_000)
   expect(await Promise.all(ids.map(it.status))).toEqual(Array(5).fill('done/1'))
   expect(it.of('error')).toHaveLength(3)
+  expect(it.of('settled').reduce((sum, { tasks }) => sum + tasks, 0)).toBe(5)
   expect(it.of('lease-lost')).toEqual([])
   await worker.stop()
 })
@@ -150,3 +151,22 @@ test('while the store is away no more than a bounded number of outcomes pile up'
   expect(Math.max(...sizes)).toBeLessThanOrEqual(MAX_FLUSH)
   await worker.stop()
 }, 20_000)
+
+test('an error without a code of ours is never a reason to kill, however long it lasts', async () => {
+  let away = true
+  const it = scene((memory) => ({
+    async settle(items) {
+      if (away && items.some(({ kind }) => kind === 'done')) throw new Error('socket hang up')
+      return memory.settle(items)
+    },
+  }))
+  const ids = await it.push(4)
+  const worker = it.builder.build(() => 1)
+  await worker.start()
+  await it.clock.pass(90_000)
+  expect(new Set(await Promise.all(ids.map(it.status)))).toEqual(new Set(['queued/1']))
+  away = false
+  await it.clock.pass(10_000)
+  expect(new Set(await Promise.all(ids.map(it.status)))).toEqual(new Set(['done/1']))
+  await worker.stop()
+})

@@ -8,6 +8,7 @@
 import { QError, sleep, systemClock } from '@q/core'
 import type { CompiledQuery } from 'kysely'
 import type { Pool, PoolClient, PoolConfig } from 'pg'
+import { toWire } from './binary-array.ts'
 import { classify, toBackendError } from './classify.ts'
 
 /** One each for claim, settle, push and beat, one for the rest. */
@@ -16,6 +17,7 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** A control statement takes milliseconds; after this long the connection is taken for dead. */
 const QUERY_TIMEOUT_MS = 30_000
 const CONFLICT_TRIES = 5
+const IDLE_TIMEOUT_MS = 30_000
 
 /** Sends the engine's own statements. */
 export interface Control {
@@ -42,14 +44,18 @@ export function connectionSettings(pool: Pool, applicationName: string): PoolCon
   }
 }
 
-/** Opens the control connections for a user's pool. */
-export function openControl(pool: Pool, schema: string): Control {
+/**
+ * Opens the control connections for a user's pool.
+ * @param named Whether statements may be prepared by name, which spares the server parsing them each time. They
+ *   must not behind a transaction pooler, where the next statement may meet another connection.
+ */
+export function openControl(pool: Pool, schema: string, named: boolean): Control {
   const PoolClass = pool.constructor as new (config: PoolConfig) => Pool
   const own = new PoolClass({
     ...connectionSettings(pool, `q control ${schema}`),
     max: MAX_CONNECTIONS,
     min: 0,
-    idleTimeoutMillis: 10_000,
+    idleTimeoutMillis: IDLE_TIMEOUT_MS,
     allowExitOnIdle: true,
     query_timeout: QUERY_TIMEOUT_MS,
   })
@@ -58,12 +64,21 @@ export function openControl(pool: Pool, schema: string): Control {
   own.on('connect', (client) => client.on('error', ignore))
   let closed: Promise<void> | undefined
 
+  // Each text is a constant of this package, so there are few.
+  const names = new Map<string, string>()
+  const nameOf = (text: string): string => {
+    const name = names.get(text) ?? `q${names.size}`
+    names.set(text, name)
+    return name
+  }
+
   const once = async <Row>(query: CompiledQuery<Row>): Promise<readonly Row[]> => {
     let client: PoolClient | undefined
     let broken = true
     try {
       client = await own.connect()
-      const result = await client.query(query.sql, query.parameters as unknown[])
+      const name = named ? { name: nameOf(query.sql) } : undefined
+      const result = await client.query({ ...name, text: query.sql, values: query.parameters.map(toWire) })
       broken = false
       return result.rows as Row[]
     } catch (error) {

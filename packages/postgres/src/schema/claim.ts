@@ -23,6 +23,9 @@ declare
   v_next timestamptz;
   v_lane_next timestamptz;
 begin
+  -- A claim that a server crash forgets is a lease that ended early: the task is due again, and what the holder
+  -- settles is stale. So a claim need not wait for the disk; settlements do.
+  perform set_config('synchronous_commit', 'off', true);
   for v_entry in
     select e.ord::int4 as ord, e.instance, e.queue, e.lim
       from unnest(p_instances, p_queues, p_limits) with ordinality as e(instance, queue, lim, ord)
@@ -52,7 +55,7 @@ begin
          limit case when v_lane.quarantine then 1 else v_left end
            for update skip locked);
       if cardinality(v_rows) > 0 then
-        v_token := nextval('claim_token');
+        v_token := new_token();
         return query
           with claimed as (
             update live v set token = v_token, state = 1, attempt = v.attempt + 1

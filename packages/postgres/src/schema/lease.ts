@@ -37,7 +37,7 @@ begin
   perform from instance where id = p_id for update;
   with given as (
     update live v set state = case when v.attempt > 1 or v.crashes > 0 then 3 else 0 end, attempt = v.attempt - 1,
-                      token = nextval('claim_token') -- what the instance settles after this is stale
+                      token = new_token() -- what the instance settles after this is stale
       from claim c, unnest(c.ids) as held(id)
      where c.instance = p_id and c.token <> all (p_known) and v.id = held.id and v.token = c.token and v.state in (1, 2)
     returning v.lane
@@ -101,7 +101,7 @@ begin
 
       -- a new token, so that the dead worker's settlements are stale
       with given as (
-        update live v set state = 3, crashes = v.crashes + 1, token = nextval('claim_token'), run_at = v_now,
+        update live v set state = 3, crashes = v.crashes + 1, token = new_token(), run_at = v_now,
                           error = crash_error(v.attempt, t.max_attempts, v.crashes + 1, p_crash_budget)
           from unnest(v_claim.ids) as held(id), task t
          where v.id = held.id and v.token = v_claim.token and v.state in (1, 2) and t.id = v.id

@@ -16,6 +16,10 @@ begin
   end loop;
 end $$;
 
+-- What an idempotency key stands for. No codec tag holds a NUL.
+create function digest_of(p_codec text, p_payload bytea) returns bytea
+language sql immutable as $$ select sha256(convert_to(p_codec, 'UTF8') || decode('00', 'hex') || p_payload) $$;
+
 -- Arrays run in parallel; a null array stands for nulls. Ids are distinct, keys distinct per queue.
 -- p_at: milliseconds since the epoch; p_delay: milliseconds from now; both null: now.
 -- p_skip_conflicts: a key used with another payload is a duplicate instead of an error (follow-on tasks).
@@ -27,45 +31,37 @@ create function push(
 language plpgsql %PLAIN% as $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_queue text;
-  v_key text;
+  v_key record;
   v_ids uuid[] := p_ids;
   v_all boolean := true;
   v_created uuid[];
 begin
   if p_keys is not null then
     insert into idempotency (queue, key, id, digest)
-      select l.queue, s.key, s.id, sha256(s.payload)
-        from unnest(p_ids, p_lanes, p_keys, p_payloads) as s(id, lane, key, payload)
+      select l.queue, s.key, s.id, digest_of(s.codec, s.payload)
+        from unnest(p_ids, p_lanes, p_keys, p_codecs, p_payloads) as s(id, lane, key, codec, payload)
         join lane l on l.id = s.lane
        where s.key is not null
        order by l.queue, s.key
       on conflict do nothing;
-    if not p_skip_conflicts then
-      select l.queue, s.key into v_queue, v_key
-        from unnest(p_lanes, p_keys, p_payloads) as s(lane, key, payload)
+    -- the lateral with offset 0 keeps each look-up one probe of the whole key: the planner would take the queue alone
+    for v_key in
+      select s.ord::int4 as ord, s.id, s.key, l.queue, i.id as existing, i.digest <> digest_of(s.codec, s.payload) as differs
+        from unnest(p_ids, p_lanes, p_keys, p_codecs, p_payloads) with ordinality as s(id, lane, key, codec, payload, ord)
         join lane l on l.id = s.lane
-        join idempotency i on i.queue = l.queue and i.key = s.key
-       where i.digest <> sha256(s.payload)
-       limit 1;
-      if found then
-        raise exception 'idempotency key "%" was used in queue "%" with another payload', v_key, v_queue using errcode = 'Q0001';
+        cross join lateral (select x.id, x.digest from idempotency x where (x.queue, x.key) = (l.queue, s.key) offset 0) as i
+       where s.key is not null and (i.id <> s.id or i.digest <> digest_of(s.codec, s.payload))
+    loop
+      if v_key.differs and not p_skip_conflicts then
+        raise exception 'idempotency key "%" was used in queue "%" with another payload', v_key.key, v_key.queue using errcode = 'Q0001';
       end if;
-    end if;
-    return query
-      select s.ord::int4, i.id
-        from unnest(p_ids, p_lanes, p_keys) with ordinality as s(id, lane, key, ord)
-        join lane l on l.id = s.lane
-        join idempotency i on i.queue = l.queue and i.key = s.key
-       where i.id <> s.id;
-    if found then
-      v_all := false;
-      select coalesce(array_agg(s.id), '{}') into v_ids
-        from unnest(p_ids, p_lanes, p_keys) as s(id, lane, key)
-        join lane l on l.id = s.lane
-        left join idempotency i on i.queue = l.queue and i.key = s.key
-       where i.id is null or i.id = s.id;
-    end if;
+      if v_key.existing <> v_key.id then
+        v_all := false;
+        v_ids := array_remove(v_ids, v_key.id);
+        ord := v_key.ord; existing := v_key.existing;
+        return next;
+      end if;
+    end loop;
   end if;
 
   with stored as (

@@ -78,7 +78,14 @@ create table claim (
 alter table claim alter column ids set storage external;
 -- serves the sweep, deregister and the list of what an instance holds
 create index claim_instance on claim (instance);
-create sequence claim_token as int8;
+
+-- Tokens grow and never come twice. The time is in front because a claim is committed asynchronously: when the server
+-- crashes, the last claims are forgotten and the sequence may step back with them.
+create sequence claim_number as int8;
+create function new_token() returns int8
+language sql volatile as $$
+  select ((extract(epoch from clock_timestamp()) * 1000)::int8 << 20) | (nextval('claim_number') & 1048575)
+$$;
 
 create table idempotency (
   queue  text collate "C" not null,

@@ -14,10 +14,7 @@ export interface TestSchema {
     kind?: 'poll' | 'notify',
   ): PostgresStorage<Args>
   /** Rows of a query in which `$schema` stands for the quoted schema. */
-  rows<Row extends pg.QueryResultRow = pg.QueryResultRow>(
-    text: string,
-    values?: unknown[],
-  ): Promise<Row[]>
+  rows<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>
   end(): Promise<void>
 }
 
@@ -34,8 +31,7 @@ export async function testSchema(setup = true): Promise<TestSchema> {
     schema,
     storage<Args>(options: Partial<PostgresStorageOptions<Args>> = {}, kind = 'poll') {
       const all = { pool, schema, queue: `q-${uuidv7()}`, ...options }
-      const made =
-        kind === 'poll' ? new PostgresStorage<Args>(all) : PostgresStorage.withNotify<Args>(all)
+      const made = kind === 'poll' ? new PostgresStorage<Args>(all) : PostgresStorage.withNotify<Args>(all)
       storages.push(made as PostgresStorage<never>)
       return made
     },
@@ -51,10 +47,7 @@ export async function testSchema(setup = true): Promise<TestSchema> {
 }
 
 /** A registered instance with a lease long enough for a test. */
-export async function instanceOf(
-  storage: PostgresStorage<never>,
-  leaseMs = 60_000,
-): Promise<string> {
+export async function instanceOf(storage: PostgresStorage<never>, leaseMs = 60_000): Promise<string> {
   const instance = uuidv7()
   await storage.backend.register({ instance, name: 'test', queues: [storage.queue], leaseMs })
   return instance

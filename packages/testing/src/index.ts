@@ -1,0 +1,13 @@
+/** The public surface of `@q/testing`. */
+export type { DescribeOptions } from './suite/describe.ts'
+export { describeBackend } from './suite/describe.ts'
+export type { BackendUnderTest, Need, SetUp } from './suite/under-test.ts'
+export { NEEDS } from './suite/under-test.ts'
+export type { ConformanceCase } from './suite/case.ts'
+export { CASES } from './suite/cases.ts'
+export type { CaseContext } from './suite/context.ts'
+export type { CaseResult, RunOptions } from './suite/run.ts'
+export { runConformance } from './suite/run.ts'
+export { settled, VIRTUAL_START_MS, VirtualClock } from './virtual-clock.ts'
+export type { TestAttempt, TestWorkerOptions } from './test-worker.ts'
+export { TestWorker } from './test-worker.ts'

@@ -1,0 +1,11 @@
+import { MemoryBackend } from '@q/core/memory'
+import { describeBackend, VirtualClock } from '../src/index.ts'
+
+describeBackend(
+  'memory',
+  async () => {
+    const clock = new VirtualClock()
+    return { backend: new MemoryBackend({ clock }), advance: (ms) => clock.advance(ms) }
+  },
+  { requires: ['wake', 'fetchById', 'advance'] },
+)

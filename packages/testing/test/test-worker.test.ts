@@ -1,0 +1,74 @@
+import { AbortError, DeferredError, fixed, retry, task } from '@q/core'
+import { describe, expect, test } from 'vitest'
+import { TestWorker } from '../src/index.ts'
+
+describe('executeNext', () => {
+  test('runs one task and tells its result', async () => {
+    await using worker = new TestWorker((n: number) => n * 2)
+    const { id } = await worker.push(21)
+    await worker.push(1)
+    expect(await worker.executeNext()).toMatchObject({ id, attempt: 1, outcome: 'done', result: 42, retryInMs: null })
+    expect(await worker.executeNext()).toMatchObject({ result: 2 })
+    expect(await worker.executeNext()).toBeNull()
+  })
+
+  test('leaves a scheduled task alone until its time has come', async () => {
+    await using worker = new TestWorker((n: number) => n)
+    await worker.push(task(1).runAfter('1h'))
+    expect(await worker.executeNext()).toBeNull()
+    await worker.advance('59m')
+    expect(await worker.executeNext()).toBeNull()
+    await worker.advance('1m')
+    expect(await worker.executeNext()).toMatchObject({ outcome: 'done', result: 1 })
+  })
+
+  test('shows a failure, when the next attempt is, and the last one', async () => {
+    const boom = new Error('boom')
+    await using worker = new TestWorker(
+      () => {
+        throw boom
+      },
+      { use: [retry({ retries: 1, backoff: fixed('5s') })] },
+    )
+    await worker.push(null)
+    expect(await worker.executeNext()).toMatchObject({ outcome: 'failed', error: boom, retryInMs: 5_000 })
+    expect(await worker.executeNext()).toBeNull()
+    await worker.advance('5s')
+    expect(await worker.executeNext()).toMatchObject({ attempt: 2, outcome: 'killed', retryInMs: null })
+  })
+
+  test('tells abort and defer apart', async () => {
+    await using worker = new TestWorker((how: string) => {
+      throw how === 'abort' ? new AbortError('no') : new DeferredError('1m')
+    })
+    await worker.push('abort')
+    expect(await worker.executeNext()).toMatchObject({ outcome: 'killed', task: { status: 'killed' } })
+    await worker.push('defer')
+    expect(await worker.executeNext()).toMatchObject({ outcome: 'deferred', retryInMs: 60_000, task: { attempt: 0 } })
+  })
+
+  test('a handler that never ends fails at its time limit', async () => {
+    await using worker = new TestWorker(() => new Promise<never>(() => undefined), { timeout: '10s' })
+    await worker.push(null)
+    const ran = worker.executeNext()
+    await worker.advance('10s')
+    expect(await ran).toMatchObject({ outcome: 'failed', error: { code: 'ERR_TIMEOUT' } })
+  })
+
+  test('refuses to run two at once', async () => {
+    await using worker = new TestWorker((n: number) => n)
+    await worker.push(1)
+    const first = worker.executeNext()
+    await expect(worker.executeNext()).rejects.toMatchObject({ code: 'ERR_WORKER_STATE' })
+    await first
+  })
+})
+
+test('drain runs everything that is due and nothing else', async () => {
+  await using worker = new TestWorker((n: number) => n)
+  for (const n of [1, 2, 3]) await worker.push(n)
+  await worker.push(task(4).runAfter('1s'))
+  const results: (number | undefined)[] = []
+  for await (const { result } of worker.drain()) results.push(result)
+  expect(results).toEqual([1, 2, 3])
+})
