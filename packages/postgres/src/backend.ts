@@ -36,7 +36,6 @@ import { queryInTransaction } from './connection/transaction.ts'
 import { HeldClaims } from './held-claims.ts'
 import type { Lanes } from './lanes.ts'
 import { openLanes } from './lanes.ts'
-import { LostClaims } from './lost-claims.ts'
 import { LowWater } from './low-water.ts'
 import { PUSH_TRIES, pushTasks } from './push.ts'
 import { beatQuery, deregisterQuery, registerQuery, sweepQuery } from './query/lease.ts'
@@ -77,7 +76,6 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
   readonly #listener: Listener | undefined
   readonly #low = new LowWater()
   readonly #held = new HeldClaims()
-  readonly #lost = new LostClaims()
   readonly #closing = new AbortController()
   #checked: Promise<void> | undefined
 
@@ -86,7 +84,7 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
     { max: MAX_BATCH, weigh: weightOf },
   )
   readonly #claims = groupCommit<ClaimRequest, ClaimReply | QError>(
-    (requests) => claimTasks(this.#run, this.schema, requests, this.#low, this.#held, this.#lost),
+    (requests) => claimTasks(this.#run, this.schema, requests, this.#low, this.#held),
     { max: MAX_CLAIMS },
   )
   readonly #settles = groupCommit<readonly Settlement[], readonly SettleAnswer[] | QError>(
@@ -143,16 +141,12 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
 
   async beat(request: BeatRequest): Promise<BeatReply> {
     const [reply] = await this.#run(beatQuery(this.schema, request), 'renew a lease')
-    // A worker without room does not claim for a long time; what it holds unknowingly must not wait for that.
-    if (this.#lost.suspects(request.instance))
-      this.#claims.add({ instance: request.instance, queues: [] }).catch(() => undefined)
     return { lease: reply!.held ? 'held' : 'lost', lost: reply!.lost }
   }
 
   async deregister(instance: InstanceId): Promise<void> {
     this.#low.reset()
     await this.#run(deregisterQuery(this.schema, instance), 'deregister a worker')
-    this.#lost.forget(instance)
   }
 
   async sweep(): Promise<SweepReport> {

@@ -1,11 +1,10 @@
 /** Sends the claims that came together as one statement and hands each its tasks. */
 import type { ClaimedTask, ClaimReply, ClaimRequest } from '@q/core'
-import { isQError, QError } from '@q/core'
+import { QError } from '@q/core'
 import type { Run } from './connection/run.ts'
 import type { HeldClaims } from './held-claims.ts'
-import type { LostClaims } from './lost-claims.ts'
 import type { LowWater } from './low-water.ts'
-import type { ClaimEntry, ClaimRow } from './query/claim.ts'
+import type { ClaimRow } from './query/claim.ts'
 import { claimQuery } from './query/claim.ts'
 
 /** One reply per request, in order; an error for a request whose instance is not registered. */
@@ -15,13 +14,11 @@ export async function claimTasks(
   requests: readonly ClaimRequest[],
   low: LowWater,
   held: HeldClaims,
-  lost: LostClaims,
 ): Promise<(ClaimReply | QError)[]> {
   const entries = requests.flatMap(({ instance, queues }, request) =>
     queues.map(({ queue, limit }) => ({ request, instance, queue, limit })),
   )
-  if (await lost.giveBack(run, schema, held)) low.reset()
-  const rows = entries.length === 0 ? [] : await send(run, schema, entries, low, lost)
+  const rows = await run(claimQuery(schema, entries, low.bounds()), 'claim tasks')
   const replies = requests.map(() => ({
     tasks: [] as ClaimedTask[],
     nextDueMs: null as number | null,
@@ -48,21 +45,6 @@ export async function claimTasks(
         )
       : { tasks, nextDueMs },
   )
-}
-
-async function send(
-  run: Run,
-  schema: string,
-  entries: readonly ClaimEntry[],
-  low: LowWater,
-  lost: LostClaims,
-): Promise<readonly ClaimRow[]> {
-  try {
-    return await run(claimQuery(schema, entries, low.bounds()), 'claim tasks')
-  } catch (error) {
-    if (isQError(error, 'ERR_BACKEND_UNAVAILABLE')) for (const { instance } of entries) lost.suspect(instance)
-    throw error
-  }
 }
 
 function toClaimedTask(row: Extract<ClaimRow, { id: string }>, queue: string): ClaimedTask {

@@ -16,11 +16,6 @@ interface Held {
 export class HeldClaims {
   readonly #left = new Map<ClaimToken, Set<TaskId>>()
 
-  /** Claims of which something is left. */
-  get tokens(): ClaimToken[] {
-    return [...this.#left.keys()]
-  }
-
   /** A task was claimed. */
   add({ id, token }: Held): void {
     const left = this.#left.get(token)

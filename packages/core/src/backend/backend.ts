@@ -45,7 +45,8 @@ export interface Backend<Tx = never> {
    * as the only task of its queue in the reply, so that the worker can run it with no neighbours.
    *
    * @throws QError `ERR_LEASE_LOST` when the instance is not registered (any more). Nothing is claimed.
-   * @throws QError `ERR_BACKEND_UNAVAILABLE`; what may have been claimed comes back when the lease ends.
+   * @throws QError `ERR_BACKEND_UNAVAILABLE`; what may have been claimed comes back when the instance deregisters or its
+   *   lease ends, so a caller that goes on registers under a new id first.
    */
   claim(request: ClaimRequest): Promise<ClaimReply>
 

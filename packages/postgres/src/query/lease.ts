@@ -31,11 +31,6 @@ export function deregisterQuery(schema: string, instance: string): CompiledQuery
   return sql`select ${sql.id(schema, 'deregister')}(${instance}::uuid)`.compile(compiler)
 }
 
-/** Gives back what an instance holds under claims other than the known ones. */
-export function giveBackQuery(schema: string, instance: string, known: readonly string[]): CompiledQuery<unknown> {
-  return sql`select ${sql.id(schema, 'give_back')}(${instance}::uuid, ${known}::int8[])`.compile(compiler)
-}
-
 /** Takes back the tasks of instances whose lease has ended. */
 export function sweepQuery(schema: string): CompiledQuery<SweepReport> {
   return sql<SweepReport>`select instances, recovered, killed, more from ${sql.id(schema, 'sweep')}(${CLAIMS_PER_SWEEP}, ${CRASH_BUDGET}, ${QUARANTINE_AT})`.compile(

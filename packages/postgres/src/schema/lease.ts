@@ -27,9 +27,9 @@ begin
   return next;
 end $$;
 
--- Gives back, attempts returned, what an instance holds under claims other than the known ones. A claim of the
--- instance that is under way is waited for and is not known either: its reply will not be read.
-create function give_back(p_id uuid, p_known int8[]) returns void
+-- Gives back whatever an instance still holds, attempts returned, and forgets the instance. A claim of the instance
+-- that is under way is waited for; one that comes later finds no instance and takes nothing.
+create function deregister(p_id uuid) returns void
 language plpgsql %PINNED% as $$
 declare
   v_lanes int4[];
@@ -39,22 +39,15 @@ begin
     update live v set state = case when v.attempt > 1 or v.crashes > 0 then 3 else 0 end, attempt = v.attempt - 1,
                       token = new_token() -- what the instance settles after this is stale
       from claim c, unnest(c.ids) as held(id)
-     where c.instance = p_id and c.token <> all (p_known) and v.id = held.id and v.token = c.token and v.state in (1, 2)
+     where c.instance = p_id and v.id = held.id and v.token = c.token and v.state in (1, 2)
     returning v.lane
   )
   select array_agg(distinct lane) into v_lanes from given;
-  delete from claim c where c.instance = p_id and c.token <> all (p_known);
+  delete from claim where instance = p_id;
+  delete from instance where id = p_id;
   if v_lanes is not null then
     perform pg_notify(%CHANNEL%, q.queue) from (select distinct l.queue from lane l where l.id = any (v_lanes)) as q;
   end if;
-end $$;
-
--- Gives back whatever an instance still holds and forgets the instance.
-create function deregister(p_id uuid) returns void
-language plpgsql %PINNED% as $$
-begin
-  perform give_back(p_id, '{}');
-  delete from instance where id = p_id;
 end $$;
 
 create function crash_error(p_attempt int4, p_max_attempts int4, p_crashes int4, p_budget int4) returns jsonb
