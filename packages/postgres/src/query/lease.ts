@@ -15,15 +15,17 @@ export function registerQuery(schema: string, worker: WorkerRegistration): Compi
   )
 }
 
-/** Renews a lease; `lost` are the named tasks that are no longer held. */
+/**
+ * Renews a lease; `lost` are the named tasks that are no longer held. Named in id order, the order in which
+ * settlements lock their rows.
+ */
 export function beatQuery(schema: string, beat: BeatRequest): CompiledQuery<{ held: boolean; lost: string[] }> {
+  const running = beat.running.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   return sql<{
     held: boolean
     lost: string[]
   }>`select held, lost from ${sql.id(schema, 'beat')}(${beat.instance}::uuid, ${beat.leaseMs}::int4,
-    ${beat.running.map((task) => task.id)}::uuid[], ${beat.running.map((task) => task.token)}::int8[])`.compile(
-    compiler,
-  )
+    ${running.map((task) => task.id)}::uuid[], ${running.map((task) => task.token)}::int8[])`.compile(compiler)
 }
 
 /** Gives back what an instance holds and forgets it. */
