@@ -9,6 +9,9 @@ import { isClosed, troubleBackoff } from './trouble.ts'
 /** Spread of the pause, so that many workers do not sweep together. */
 const JITTER = 0.25
 
+/** After an outage in which leases ran out, living workers get this many pauses to beat before anyone takes their tasks. */
+const GRACE_ROUNDS = 2
+
 /** What a sweeper needs of its worker. */
 export interface SweeperHost {
   readonly backend: Backend
@@ -26,10 +29,18 @@ export async function sweepUntil(signal: AbortSignal, everyMs: number, host: Swe
   const { backend, clock, events, patience, recovered, trusted } = host
   let failures = 0
   let pauseMs = everyMs * Math.random()
+  let grace = 0
   for (;;) {
     await sleep(clock, pauseMs, signal)
     if (signal.aborted) return
-    if (!trusted()) continue
+    if (!trusted()) {
+      grace = GRACE_ROUNDS
+      continue
+    }
+    if (grace > 0) {
+      grace -= 1
+      continue
+    }
     try {
       const { instances, recovered: back, killed, more } = await patience.call('sweep', () => backend.sweep())
       failures = 0
