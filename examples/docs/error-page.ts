@@ -30,6 +30,13 @@ const ADVICE: Readonly<Record<ErrorCode, string>> = {
   ERR_SCHEMA_MISSING: 'Run `PostgresStorage.setup(pool)` with the same `schema` before pushing or working.',
   ERR_SCHEMA_NEWER: 'Upgrade the package in this process.',
   ERR_NOT_SUPPORTED: 'Ask `supports(backend, capability)` first, or use another backend.',
+  ERR_INVALID:
+    'Correct the value at the path named. Nothing was stored by a push; a stored task that no longer fits was killed: migrate it, or loosen the schema.',
+  ERR_SCHEMA_ASYNC: 'Use a schema that answers at once; look things up in the handler.',
+  ERR_DEADLINE: 'Nothing, if late work is worthless. Otherwise give a later deadline, or more workers.',
+  ERR_CANCELLED: 'Nothing: the message says why it was asked for. `resumeById` gives the task another life.',
+  ERR_FILTERED: 'Nothing: the filter decided. Look at its predicate where this surprises.',
+  ERR_CIRCUIT_OPEN: 'Mend what the handler calls; the breaker tries again by itself.',
   ERR_TIMEOUT:
     'Raise `timeout`, or split the task; pass `ctx.signal` on so that the handler can stop. The attempt counts and is retried.',
   ERR_ABORT: 'Nothing: the handler asked for it by `AbortError`.',

@@ -64,7 +64,7 @@ declare var crypto: {
   randomUUID(): `${string}-${string}-${string}-${string}-${string}`
 }
 
-declare var performance: { now(): number }
+declare var performance: { readonly timeOrigin: number; now(): number }
 
 declare var console: {
   debug(...data: unknown[]): void

@@ -1,5 +1,5 @@
 // Every entry point loads as CommonJS and exports what the ES module does.
-const modules = ['@q/core', '@q/core/memory', '@q/core/middleware', '@q/postgres']
+const modules = ['@q/core', '@q/core/memory', '@q/core/middleware', '@q/msgpack', '@q/parallel', '@q/postgres']
 
 async function main() {
   for (const name of modules) {
@@ -14,7 +14,23 @@ async function main() {
   }
 }
 
-main().catch((error) => {
-  console.error(error)
-  process.exit(1)
-})
+async function onThread() {
+  const { parallelize } = require('@q/parallel')
+  const double = parallelize(require('node:path').join(__dirname, 'double.mjs'), { name: 'double', threads: 1 })
+  const got = await double.handle(21, {
+    task: { id: 'x' },
+    taskId: 'x',
+    attempt: 1,
+    signal: AbortSignal.timeout(20_000),
+  })
+  if (got !== 42) throw new Error(`@q/parallel: a thread gives ${got}`)
+  await double.close()
+  console.log('cjs @q/parallel: a thread answers')
+}
+
+main()
+  .then(onThread)
+  .catch((error) => {
+    console.error(error)
+    process.exit(1)
+  })

@@ -1,6 +1,8 @@
 import core = require('@q/core')
 import memory = require('@q/core/memory')
 import middleware = require('@q/core/middleware')
+import msgpack = require('@q/msgpack')
+import parallel = require('@q/parallel')
 import postgres = require('@q/postgres')
 
-export { core, memory, middleware, postgres }
+export { core, memory, middleware, msgpack, parallel, postgres }

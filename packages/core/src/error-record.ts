@@ -14,6 +14,8 @@ export interface ErrorRecord {
   readonly stack?: string
   /** At most five deep. */
   readonly cause?: ErrorRecord
+  /** Groups errors that look alike, see {@link fingerprintOf}. Of the outermost record only. */
+  readonly fingerprint?: string
 }
 
 const MAX_NAME = 200
@@ -27,7 +29,43 @@ const MAX_DEPTH = 5
  * and endless strings come out as a short, storable record.
  */
 export function toErrorRecord(thrown: unknown): ErrorRecord {
-  return describe(thrown, 0)
+  const record = describe(thrown, 0)
+  return { ...record, fingerprint: fingerprintOf(record) }
+}
+
+/** How much of a message counts for its fingerprint. */
+const MAX_COMPARED = 500
+
+/**
+ * Sixteen hexadecimal digits that are the same for errors that look alike: same name and code, same message once numbers,
+ * ids and quoted or bracketed text are taken out, and same innermost stack frame outside of `node_modules`, its line
+ * and column not counted.
+ */
+export function fingerprintOf(record: Pick<ErrorRecord, 'name' | 'message' | 'code' | 'stack'>): string {
+  const message = record.message
+    .slice(0, MAX_COMPARED)
+    .replaceAll(/"[^"]*"|'[^']*'|`[^`]*`|\([^)]*\)|\[[^\]]*\]/g, '…')
+    .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\d+/gi, '#')
+  return hash([record.name, record.code ?? '', message, frameOf(record.stack)].join('\n'))
+}
+
+function frameOf(stack: string | undefined): string {
+  for (const line of (stack ?? '').split('\n', 50)) {
+    const frame = /^\s*at (.{1,300})$/.exec(line)?.[1]
+    if (frame !== undefined && !/node_modules|node:internal|<anonymous>/.test(frame))
+      return frame.replaceAll(/:\d+/g, '')
+  }
+  return ''
+}
+
+/** Two 32-bit FNV-1a hashes: told apart, not protected. */
+function hash(text: string): string {
+  const fnv = (seed: number): string => {
+    let state = seed
+    for (let at = 0; at < text.length; at++) state = Math.imul(state ^ text.charCodeAt(at), 0x01000193)
+    return (state >>> 0).toString(16).padStart(8, '0')
+  }
+  return fnv(0x811c9dc5) + fnv(0x050c5d1f)
 }
 
 function describe(thrown: unknown, depth: number): ErrorRecord {

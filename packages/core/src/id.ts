@@ -44,6 +44,11 @@ export function uuidv7(nowMs: number = Date.now()): string {
   )
 }
 
+/** Whether it is a UUID of any version, in lower case. */
+export function isUuid(id: unknown): id is string {
+  return typeof id === 'string' && UUID.test(id)
+}
+
 /**
  * Checks an id that a caller chose and returns it in lower case.
  * @throws QError `ERR_TASK_ID` when it is not a UUID of any version.

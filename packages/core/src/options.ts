@@ -39,6 +39,15 @@ export function checkInteger(where: string, name: string, value: unknown, min: n
   throw new QError('ERR_OPTION', `${where}: ${name} must be a whole number from ${min} to ${max}, got ${show(value)}.`)
 }
 
+/**
+ * Returns a number within bounds, or throws.
+ * @throws QError `ERR_OPTION`: `exponential: jitter must be a number from 0 to 1, got 2.`
+ */
+export function checkNumber(where: string, name: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && value >= min && value <= max) return value
+  throw new QError('ERR_OPTION', `${where}: ${name} must be a number from ${min} to ${max}, got ${show(value)}.`)
+}
+
 /** The known word nearest to the one given, if it is near enough to be a slip. */
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
   const lower = word.toLowerCase()

@@ -5,7 +5,7 @@
  */
 import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
-import { QError } from './error.ts'
+import { isQError, QError } from './error.ts'
 import { messageOf } from './show.ts'
 
 /**
@@ -36,7 +36,7 @@ export class RetryAfterError extends QError {
 }
 
 /**
- * Throw from a handler to run again after `after` without counting the attempt: nothing failed,
+ * Throw from a handler or middleware to run again after `after` without counting the attempt: nothing failed,
  * it is only too early.
  * @throws QError `ERR_DURATION` from the constructor when `after` is not a duration.
  */
@@ -45,8 +45,37 @@ export class DeferredError extends QError {
   /** The pause in milliseconds. */
   readonly afterMs: number
 
-  constructor(after: Duration) {
-    super('ERR_DEFERRED', `Put off for ${String(after)}.`)
+  constructor(after: Duration, cause?: unknown) {
+    super(
+      'ERR_DEFERRED',
+      `Put off for ${typeof after === 'number' ? `${after} ms` : String(after)}${cause === undefined ? '.' : `: ${messageOf(cause)}`}`,
+      cause === undefined ? undefined : { cause },
+    )
     this.afterMs = toMs(after, 'DeferredError')
   }
+}
+
+/** A filter refused the task; thrown by `filter()`. It is the task's end. */
+export class FilteredError extends QError {
+  override readonly name = 'FilteredError'
+  /** How the task ends. */
+  readonly ending: 'killed' | 'cancelled'
+
+  constructor(message: string, ending: 'killed' | 'cancelled') {
+    super('ERR_FILTERED', message)
+    this.ending = ending
+  }
+}
+
+/** An error that says what becomes of the task, rather than what went wrong. */
+export type SteeringError = AbortError | RetryAfterError | DeferredError | FilteredError
+
+/** True for errors by which handlers and middlewares steer their task, from any copy of this package. */
+export function isSteering(error: unknown): error is SteeringError {
+  return (
+    isQError(error, 'ERR_ABORT') ||
+    isQError(error, 'ERR_DEFERRED') ||
+    isQError(error, 'ERR_RETRY_AFTER') ||
+    isQError(error, 'ERR_FILTERED')
+  )
 }

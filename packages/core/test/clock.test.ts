@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { sleep, systemClock } from '../src/clock.ts'
+import { checkClock, sleep, systemClock, wallNow } from '../src/clock.ts'
+import { failure } from './failure.ts'
 import { ManualClock } from './manual-clock.ts'
 
 describe('systemClock', () => {
@@ -10,6 +11,20 @@ describe('systemClock', () => {
   test('tells the time of the process', () => {
     vi.useFakeTimers({ now: 1_234 })
     expect(systemClock.now()).toBe(1_234)
+  })
+
+  test('goes on evenly when the wall clock is set', () => {
+    vi.useFakeTimers({ now: 1_234 })
+    vi.setSystemTime(9_999_999)
+    expect(systemClock.now()).toBe(1_234)
+    vi.advanceTimersByTime(10)
+    expect(systemClock.now()).toBe(1_244)
+  })
+
+  test('has a wall clock beside it that follows when it is set', () => {
+    vi.useFakeTimers({ now: 1_234 })
+    vi.setSystemTime(9_999_999)
+    expect(wallNow(systemClock)).toBe(9_999_999)
   })
 
   test('runs a timer once, and not before its time', () => {
@@ -52,6 +67,18 @@ describe('systemClock', () => {
     systemClock.after(-5, run)
     vi.advanceTimersByTime(0)
     expect(run).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe('a clock', () => {
+  test('without a wall clock tells one time', () => {
+    expect(wallNow({ now: () => 5, after: () => () => undefined })).toBe(5)
+  })
+  test('that is none is refused by name', () => {
+    for (const clock of [{}, Date, null, undefined, { now: () => 1, after: () => 1, wall: 5 }])
+      expect(failure('ERR_OPTION', () => checkClock('Monitor', clock as any)).message).toContain(
+        'Monitor: clock must have now() and after()',
+      )
   })
 })
 

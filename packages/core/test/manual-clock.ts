@@ -3,6 +3,7 @@ import type { CancelTimer, Clock } from '../src/clock.ts'
 
 export class ManualClock implements Clock {
   #now: number
+  #sleptMs = 0
   readonly #timers = new Set<{ at: number; run: () => void }>()
 
   constructor(now: number = Date.UTC(2026, 0, 1)) {
@@ -11,6 +12,10 @@ export class ManualClock implements Clock {
 
   now(): number {
     return this.#now
+  }
+
+  wall(): number {
+    return this.#now + this.#sleptMs
   }
 
   after(ms: number, run: () => void): CancelTimer {
@@ -41,6 +46,11 @@ export class ManualClock implements Clock {
       next.run()
     }
     this.#now = end
+  }
+
+  /** The machine sleeps: the wall clock goes on, and nothing else. */
+  suspend(ms: number): void {
+    this.#sleptMs += ms
   }
 
   /** Sets the time, back or forth, without running timers: a clock that was adjusted. */

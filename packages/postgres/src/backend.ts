@@ -10,14 +10,13 @@ import type {
   BeatRequest,
   ClaimReply,
   ClaimRequest,
-  FetchById,
+  GroupCommit,
   InstanceId,
   NewTask,
   Outcome,
   Receipt,
   SettleAnswer,
   Settlement,
-  StoredTask,
   SweepReport,
   TaskId,
   WaitOptions,
@@ -25,82 +24,67 @@ import type {
   WorkerRegistration,
 } from '@q/core'
 import { groupCommit, QError } from '@q/core'
-import type { Pool } from 'pg'
+import { aboutOf } from './about.ts'
 import { claimTasks } from './claim.ts'
 import { toBackendError } from './connection/classify.ts'
-import type { Control } from './connection/control.ts'
-import { openControl } from './connection/control.ts'
 import type { Run } from './connection/run.ts'
 import type { PostgresTransaction } from './connection/transaction.ts'
 import { queryInTransaction } from './connection/transaction.ts'
+import type { PostgresBackendOptions } from './ground.ts'
+import {
+  followsMayWait,
+  MAX_BATCH,
+  MAX_CLAIMS,
+  mayWait,
+  together,
+  unwrap,
+  weightOfSettlements,
+  weightOfTasks,
+} from './grouping.ts'
 import { HeldClaims } from './held-claims.ts'
 import type { Lanes } from './lanes.ts'
 import { openLanes } from './lanes.ts'
-import { LowWater } from './low-water.ts'
 import { PUSH_TRIES, pushTasks } from './push.ts'
-import { beatQuery, deregisterQuery, registerQuery, sweepQuery } from './query/lease.ts'
-import { taskQuery } from './query/read.ts'
-import { toStoredTask } from './row.ts'
-import { checkSchemaVersion } from './schema-version.ts'
+import { beatQuery, deregisterQuery, registerQuery, rollQuery, sweepQuery, tidyQuery } from './query/lease.ts'
+import { toBeatReply } from './row.ts'
 import { settleTasks } from './settle.ts'
-import { waitForTasks } from './wait.ts'
-import { openListener } from './wake/listener.ts'
+import { SteeredBackend } from './steered.ts'
+import { Lookout } from './wait.ts'
 import type { Listener } from './wake/listener.ts'
+import { openListener } from './wake/listener.ts'
 
-/** Most tasks that calls which came together put into one statement. */
-const MAX_BATCH = 1_000
-/** A payload counts as one more task for every 8 KiB, which keeps a shared statement under about 8 MiB. */
-const BYTES_PER_TASK = 8_192
-/** Most claim requests in one statement. */
-const MAX_CLAIMS = 64
+export type { PostgresBackendOptions } from './ground.ts'
 
-/** How a {@link PostgresBackend} is made. */
-export interface PostgresBackendOptions {
-  readonly pool: Pool
-  readonly schema: string
-  /**
-   * Whether to LISTEN, and to prepare statements by name. Both need connections that stay the same; without, workers
-   * only poll, which works behind a transaction pooler.
-   */
-  readonly notify: boolean
-}
+/** One sweep in so many cleans up as well. */
+const TIDY_CHANCE = 0.1
 
 /** The Postgres implementation of the contract. Made by the storages of this package. */
-export class PostgresBackend implements Backend<PostgresTransaction>, FetchById {
+export class PostgresBackend extends SteeredBackend implements Backend<PostgresTransaction> {
   readonly name = 'postgres'
-  readonly schema: string
   /** Present when the backend listens. */
   readonly wake?: Wake['wake']
-  readonly #control: Control
   readonly #lanes: Lanes
   readonly #listener: Listener | undefined
-  readonly #low = new LowWater()
   readonly #held = new HeldClaims()
-  readonly #closing = new AbortController()
-  #checked: Promise<void> | undefined
+  #lookout: Lookout | undefined = undefined
 
-  readonly #pushes = groupCommit<readonly NewTask[], readonly Receipt[] | QError>(
-    (calls) => this.#pushTogether(calls),
-    { max: MAX_BATCH, weigh: weightOf },
-  )
+  readonly #pushes = this.#pushLane()
+  /** Keys may be held by transactions that are under way: who waits for one keeps only others with keys waiting. */
+  readonly #keyedPushes = this.#pushLane()
   readonly #claims = groupCommit<ClaimRequest, ClaimReply | QError>(
-    (requests) => claimTasks(this.#run, this.schema, requests, this.#low, this.#held),
+    (requests) => claimTasks(this.run, this.schema, requests, this.low, this.#held),
     { max: MAX_CLAIMS },
   )
-  readonly #settles = groupCommit<readonly Settlement[], readonly SettleAnswer[] | QError>(
-    (calls) => this.#settleTogether(calls),
-    { max: MAX_BATCH, weigh: (settlements) => settlements.length },
-  )
-
+  readonly #settles = this.#settleLane()
+  readonly #keyedSettles = this.#settleLane()
   constructor(options: PostgresBackendOptions) {
-    this.schema = options.schema
-    this.#control = openControl(options.pool, options.schema, options.notify)
-    this.#lanes = openLanes(this.#control, options.schema)
+    super(options)
+    this.#lanes = openLanes(this.control, options.schema)
     if (options.notify) {
       const listener = openListener(options.pool, options.schema)
       this.#listener = listener
       this.wake = async (queues, nudge, onError) => {
-        this.#assertOpen('listen')
+        this.assertOpen('listen')
         return listener.subscribe(queues, nudge, onError)
       }
     }
@@ -110,16 +94,15 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
     tasks: readonly NewTask[],
     options?: { readonly tx?: PostgresTransaction | undefined },
   ): Promise<readonly Receipt[]> {
-    this.#assertOpen('push')
+    this.assertOpen('push')
     if (tasks.length === 0) return []
     const tx = options?.tx
-    if (tx !== undefined)
-      return pushTasks(await this.#inTransaction(tx), this.schema, tasks, await this.#lanes.of(tasks), 1)
-    return unwrap(await this.#pushes.add(tasks))
+    if (tx !== undefined) return pushTasks(await this.#inTransaction(tx), this.schema, tasks, this.#lanes, 1)
+    return unwrap(await (mayWait(tasks) ? this.#keyedPushes : this.#pushes).add(tasks))
   }
 
   async claim(request: ClaimRequest): Promise<ClaimReply> {
-    this.#assertOpen('claim')
+    this.assertOpen('claim')
     return unwrap(await this.#claims.add(request))
   }
 
@@ -127,55 +110,48 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
     settlements: readonly Settlement[],
     options?: { readonly tx?: PostgresTransaction | undefined },
   ): Promise<readonly SettleAnswer[]> {
-    this.#assertOpen('settle')
+    this.assertOpen('settle')
     if (settlements.length === 0) return []
     const tx = options?.tx
     if (tx !== undefined)
       return settleTasks(await this.#inTransaction(tx), this.schema, settlements, this.#lanes, new HeldClaims())
-    return unwrap(await this.#settles.add(settlements))
+    return unwrap(await (followsMayWait(settlements) ? this.#keyedSettles : this.#settles).add(settlements))
   }
 
   async register(worker: WorkerRegistration): Promise<void> {
-    await this.#run(registerQuery(this.schema, worker), 'register a worker')
+    await this.run(registerQuery(this.schema, worker, aboutOf(worker)), 'register a worker')
   }
 
   async beat(request: BeatRequest): Promise<BeatReply> {
-    const [reply] = await this.#run(beatQuery(this.schema, request), 'renew a lease')
-    return { lease: reply!.held ? 'held' : 'lost', lost: reply!.lost }
+    await this.ready('renew a lease')
+    const [row] = await this.control.beat(beatQuery(this.schema, request), 'renew a lease')
+    return toBeatReply(row!)
   }
 
   async deregister(instance: InstanceId): Promise<void> {
-    this.#low.reset()
-    await this.#run(deregisterQuery(this.schema, instance), 'deregister a worker')
+    this.low.reset()
+    await this.run(deregisterQuery(this.schema, instance), 'deregister a worker')
   }
 
   async sweep(): Promise<SweepReport> {
-    const [report] = await this.#run(sweepQuery(this.schema), 'sweep')
+    const [report] = await this.run(sweepQuery(this.schema), 'sweep')
+    await this.run(rollQuery(this.schema), 'fold statistics')
+    if (Math.random() < TIDY_CHANCE) await this.run(tidyQuery(this.schema), 'clean up')
     return report!
   }
 
   wait(ids: readonly TaskId[], options: WaitOptions = {}): AsyncIterable<Outcome> {
-    return waitForTasks(this.#run, this.schema, ids, options, this.#closing.signal)
+    this.#lookout ??= new Lookout(this.run, this.schema, this.closing)
+    return this.#lookout.wait(ids, options)
   }
 
-  async fetchById(id: TaskId): Promise<StoredTask | null> {
-    const [row] = await this.#run(taskQuery(this.schema, id), 'read a task')
-    return row === undefined ? null : toStoredTask(id, row)
-  }
-
-  async close(): Promise<void> {
-    if (!this.#closing.signal.aborted) this.#closing.abort(new QError('ERR_CLOSED', 'The storage was closed.'))
-    await this.#listener?.close()
-    await this.#control.close()
-  }
-
-  readonly #run: Run = async (query, what) => {
-    await this.#ready(what)
-    return this.#control.run(query, what)
+  override async close(): Promise<void> {
+    // Closed from the first moment on, also while the connections end.
+    await Promise.all([super.close(), this.#listener?.close()])
   }
 
   async #inTransaction(tx: PostgresTransaction): Promise<Run> {
-    await this.#ready('use a transaction')
+    await this.ready('use a transaction')
     return async (query, what) => {
       try {
         return await queryInTransaction(tx, query)
@@ -185,55 +161,20 @@ export class PostgresBackend implements Backend<PostgresTransaction>, FetchById 
     }
   }
 
-  #assertOpen(what: string): void {
-    if (this.#closing.signal.aborted) throw new QError('ERR_CLOSED', `The storage was closed; it cannot ${what}.`)
-  }
-
-  /** Open, and the schema known to fit: checked once, before the first statement that needs it. */
-  async #ready(what: string): Promise<void> {
-    this.#assertOpen(what)
-    this.#checked ??= checkSchemaVersion(this.#control, this.schema).catch((error: unknown) => {
-      this.#checked = undefined
-      throw error
-    })
-    await this.#checked
-  }
-
-  /** Calls that came together go in one statement; if it is refused, each goes alone, so that one bad call fails alone. */
-  async #pushTogether(calls: readonly (readonly NewTask[])[]): Promise<(readonly Receipt[] | QError)[]> {
-    return together(calls, async (tasks) =>
-      pushTasks(this.#run, this.schema, tasks, await this.#lanes.of(tasks), PUSH_TRIES),
+  #pushLane(): GroupCommit<readonly NewTask[], readonly Receipt[] | QError> {
+    return groupCommit(
+      (calls) => together(calls, (tasks) => pushTasks(this.run, this.schema, tasks, this.#lanes, PUSH_TRIES)),
+      { max: MAX_BATCH, weigh: weightOfTasks },
     )
   }
 
-  async #settleTogether(calls: readonly (readonly Settlement[])[]): Promise<(readonly SettleAnswer[] | QError)[]> {
-    if (calls.some((call) => call.some((settlement) => settlement.kind === 'released'))) this.#low.reset()
-    return together(calls, (settlements) => settleTasks(this.#run, this.schema, settlements, this.#lanes, this.#held))
+  #settleLane(): GroupCommit<readonly Settlement[], readonly SettleAnswer[] | QError> {
+    return groupCommit(
+      (calls) => {
+        if (calls.some((call) => call.some(({ kind }) => kind === 'released'))) this.low.reset()
+        return together(calls, (all) => settleTasks(this.run, this.schema, all, this.#lanes, this.#held))
+      },
+      { max: MAX_BATCH, weigh: weightOfSettlements },
+    )
   }
-}
-
-function weightOf(tasks: readonly NewTask[]): number {
-  let bytes = 0
-  for (const task of tasks) bytes += task.payload.bytes.byteLength
-  return tasks.length + bytes / BYTES_PER_TASK
-}
-
-/** Runs several calls' items as one list and hands each call its part of the answers. */
-async function together<In, Out>(
-  calls: readonly (readonly In[])[],
-  run: (items: readonly In[]) => Promise<readonly Out[]>,
-): Promise<(readonly Out[] | QError)[]> {
-  try {
-    const answers = await run(calls.length === 1 ? calls[0]! : calls.flat())
-    let at = 0
-    return calls.map((call) => answers.slice(at, (at += call.length)))
-  } catch (error) {
-    if (calls.length === 1 || (error instanceof QError && error.retryable)) throw error
-    return Promise.all(calls.map((call) => run(call).catch((reason: unknown) => toBackendError(reason, 'write', ''))))
-  }
-}
-
-function unwrap<T>(answer: T | QError): T {
-  if (answer instanceof QError) throw answer
-  return answer
 }

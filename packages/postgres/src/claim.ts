@@ -60,5 +60,7 @@ function toClaimedTask(row: Extract<ClaimRow, { id: string }>, queue: string): C
     runAt: Number(row.run_at),
     metadata: row.metadata,
     checkpoint: row.checkpoint,
+    timeoutMs: row.timeout_ms === null ? null : Number(row.timeout_ms),
+    deadlineInMs: row.deadline_in_ms === null ? null : Number(row.deadline_in_ms),
   }
 }

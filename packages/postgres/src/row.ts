@@ -1,12 +1,14 @@
 /** Rows into the shapes of core: the only place where snake_case meets camelCase for reads. */
-import type { Encoded, FinalStatus, Outcome, Status, StoredTask } from '@q/core'
+import type { BeatReply, Encoded, FinalStatus, Outcome, Status, StoredTask, WorkerCommand } from '@q/core'
 import { STATUSES } from '@q/core'
-import type { OutcomeRow, TaskRow } from './query/read.ts'
+import type { BeatRow } from './query/lease.ts'
+import type { OutcomeRow } from './query/read.ts'
+import type { TaskRow } from './task-row.ts'
 
 /** A task as core knows it. */
-export function toStoredTask(id: string, row: TaskRow): StoredTask {
+export function toStoredTask(row: TaskRow): StoredTask {
   return {
-    id,
+    id: row.id,
     queue: row.queue,
     status: statusOf(row.state),
     attempt: row.attempt,
@@ -20,11 +22,15 @@ export function toStoredTask(id: string, row: TaskRow): StoredTask {
     finishedAt: row.finished_at,
     result: encoded(row.result_codec, row.result),
     error: row.error,
+    timeoutMs: row.limits?.timeoutMs ?? null,
+    deadline: row.limits?.deadline ?? null,
+    cancelling: row.cancelling ?? false,
+    progress: row.done === null ? null : { done: row.done, total: row.total, note: row.note },
   }
 }
 
 /** An outcome as core knows it. */
-export function toOutcome(row: OutcomeRow): Outcome {
+export function toOutcome(row: Extract<OutcomeRow, { queue: string }>): Outcome {
   return {
     id: row.id,
     queue: row.queue,
@@ -35,6 +41,21 @@ export function toOutcome(row: OutcomeRow): Outcome {
     error: row.error,
   }
 }
+
+/** What a beat learned, as core knows it. */
+export function toBeatReply(row: BeatRow): BeatReply {
+  const command = COMMANDS[row.command ?? 0]
+  return {
+    lease: row.held ? 'held' : 'lost',
+    lost: row.lost ?? [],
+    ...(row.cancelled === null || !row.held ? {} : { cancelled: row.cancelled }),
+    ...(row.paused.length === 0 ? {} : { paused: row.paused }),
+    ...(command === undefined ? {} : { command }),
+  }
+}
+
+/** By the number in `instance`; none for the usual one. */
+const COMMANDS: readonly (WorkerCommand | undefined)[] = [undefined, 'pause', 'stop']
 
 /** The `state` of `live` and the `status` of `outcome` number core's statuses so that no number means two things. */
 const NUMBERED: readonly Status[] = ['pending', 'queued', 'running', 'failed', 'done', 'killed', 'cancelled']

@@ -3,10 +3,11 @@
  * once per statement, because one statement cannot change a row twice.
  */
 import type { SettleAnswer, Settlement } from '@q/core'
+import { taskColumns } from './columns.ts'
 import type { Run } from './connection/run.ts'
 import type { HeldClaims } from './held-claims.ts'
 import type { Lanes } from './lanes.ts'
-import type { Follow } from './query/settle.ts'
+import type { Follows, SettleRow } from './query/settle.ts'
 import { settleQuery } from './query/settle.ts'
 
 interface Placed {
@@ -27,8 +28,11 @@ export async function settleTasks(
     round.sort((a, b) => (a.settlement.id < b.settlement.id ? -1 : 1))
     const batch = round.map((placed) => placed.settlement)
     const leaving = batch.filter((settlement) => settlement.kind !== 'progress')
-    const follows = await followsOf(batch, lanes)
-    const rows = await run(settleQuery(schema, batch, held.finishedBy(leaving), follows), 'settle tasks')
+    const send = async (again?: 'again'): Promise<readonly SettleRow[]> =>
+      run(settleQuery(schema, batch, held.finishedBy(leaving), await followsOf(batch, lanes, again)), 'settle tasks')
+    let rows = await send()
+    // A lane was not what it was thought to be: nothing was changed.
+    if (rows[0] !== undefined && Number(rows[0].ord) === 0) rows = await send('again')
     held.settle(leaving)
     for (const row of rows) answers[round[Number(row.ord) - 1]!.index] = Number(row.answer) === 1 ? 'already' : 'stale'
   }
@@ -47,9 +51,9 @@ function rounds(settlements: readonly Settlement[]): Placed[][] {
   return result
 }
 
-async function followsOf(batch: readonly Settlement[], lanes: Lanes): Promise<Follow[]> {
+async function followsOf(batch: readonly Settlement[], lanes: Lanes, again?: 'again'): Promise<Follows | null> {
   const found = batch.flatMap(({ follow = [] }, index) => follow.map((task) => ({ task, of: index + 1 })))
-  if (found.length === 0) return []
-  const ids = await lanes.of(found.map((follow) => follow.task))
-  return found.map((follow, index) => ({ ...follow, lane: ids[index]! }))
+  if (found.length === 0) return null
+  const tasks = found.map((one) => one.task)
+  return { of: found.map((one) => one.of), tasks: taskColumns(tasks, await lanes.of(tasks, again)) }
 }

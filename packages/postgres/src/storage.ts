@@ -17,7 +17,7 @@ import { checkSchemaName, DEFAULT_SCHEMA } from './schema/sql.ts'
 /** How to reach the database. */
 export interface PostgresConnection {
   /**
-   * A `pg` pool. Its settings are used for the engine's own connections (at most five and, with notify, one
+   * A `pg` pool. Its settings are used for the engine's own connections (at most six and, with notify, one
    * that listens); its connections are left to you.
    */
   readonly pool: Pool
@@ -26,7 +26,8 @@ export interface PostgresConnection {
 }
 
 /** Options of {@link PostgresStorage}. */
-export interface PostgresStorageOptions<Args> extends StorageOptions<Args>, PostgresConnection {}
+export interface PostgresStorageOptions<Input, Result = unknown, Args = Input, Returns = Result>
+  extends StorageOptions<Input, Result, Args, Returns>, PostgresConnection {}
 
 const CONNECTION_OPTIONS = ['pool', 'schema'] as const
 /** While listening, polling is only the safety net under a lost notification. */
@@ -40,17 +41,27 @@ const POLL_WHILE_LISTENING: PollStrategy = pollEvery('1s').withBackoff({ max: '5
  *
  * @see apalis-postgres `PostgresStorage`
  */
-export class PostgresStorage<Args = unknown> extends Storage<Args, PostgresTransaction> {
+export class PostgresStorage<Input = unknown, Result = unknown, Args = Input, Returns = Result> extends Storage<
+  Input,
+  PostgresTransaction,
+  Result,
+  Args,
+  Returns
+> {
+  declare readonly backend: PostgresBackend
+
   /**
    * @throws QError `ERR_OPTION`, `ERR_QUEUE_NAME` for options out of range; nothing is connected yet.
    */
-  constructor(options: PostgresStorageOptions<Args>, backend?: PostgresBackend) {
+  constructor(options: PostgresStorageOptions<Input, Result, Args, Returns>, backend?: PostgresBackend) {
     checkKnownOptions('PostgresStorage', options, [...CONNECTION_OPTIONS, ...STORAGE_OPTIONS])
     super(backend ?? openBackend('PostgresStorage', options, false), options)
   }
 
   /** The same storage, woken by NOTIFY. Not behind a transaction pooler: it needs a connection of its own. */
-  static withNotify<Args = unknown>(options: PostgresStorageOptions<Args>): PostgresStorage<Args> {
+  static withNotify<Input = unknown, Result = unknown, Args = Input, Returns = Result>(
+    options: PostgresStorageOptions<Input, Result, Args, Returns>,
+  ): PostgresStorage<Input, Result, Args, Returns> {
     checkKnownOptions('PostgresStorage.withNotify', options, [...CONNECTION_OPTIONS, ...STORAGE_OPTIONS])
     return new PostgresStorage(
       { poll: POLL_WHILE_LISTENING, ...options },
@@ -96,10 +107,12 @@ export class SharedPostgresStorage {
   }
 
   /** A typed queue on the shared connections. Closing it closes them for all; close the shared storage instead. */
-  makeShared<Args = unknown>(options: StorageOptions<Args> = {}): PostgresStorage<Args> {
+  makeShared<Input = unknown, Result = unknown, Args = Input, Returns = Result>(
+    options: StorageOptions<Input, Result, Args, Returns> = {},
+  ): PostgresStorage<Input, Result, Args, Returns> {
     checkKnownOptions('makeShared', options, STORAGE_OPTIONS)
     const { pool, schema, notify = true } = this.#options
-    return new PostgresStorage<Args>(
+    return new PostgresStorage<Input, Result, Args, Returns>(
       {
         pool,
         ...(schema === undefined ? {} : { schema }),

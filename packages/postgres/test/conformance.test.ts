@@ -1,4 +1,5 @@
 /** The contract's cases, the same list as for memory, on a real Postgres. */
+import { CAPABILITIES } from '@q/core'
 import { describeBackend } from '@q/testing'
 import { PostgresStorage } from '@q/postgres'
 import type { PostgresTransaction } from '@q/postgres'
@@ -31,5 +32,5 @@ describeBackend<PostgresTransaction>(
       },
     }
   },
-  { requires: ['wake', 'fetchById', 'transaction', 'second'] },
+  { requires: [...CAPABILITIES, 'transaction', 'second'] },
 )

@@ -66,7 +66,7 @@ describe('on tables that were just filled and never analysed', () => {
     })
     const ids = tasks.map((task) => task.id).sort()
     const read = await reads(
-      `select * from $schema.settle($1::uuid[], array_fill($2::int8, array[200]), array_fill(4::int2, array[200]), null, null, null, null, '{}')`,
+      `select * from $schema.settle($1::uuid[], array_fill($2::int8, array[200]), array_fill(4::int2, array[200]), null, null, null, null, null, null, '{}', false)`,
       [ids, tasks[0]!.token],
     )
     expect(read.sequential).toBe(0)
@@ -147,4 +147,74 @@ test('a keyed push probes its keys one by one, however many the queue has', asyn
     await client.query('rollback')
     client.release()
   }
+})
+
+test('claims change rows in place: no index is touched', async () => {
+  const storage = on.storage<number>()
+  await storage.pushAll(Array.from({ length: 4_000 }, (_, n) => n))
+  const instance = await instanceOf(storage as never)
+  const client = await on.pool.connect()
+  const updates = async () =>
+    (
+      await client.query<{ all: string; hot: string }>(
+        `select n_tup_upd as all, n_tup_hot_upd as hot from pg_stat_xact_user_tables where schemaname = $1 and relname = 'live'`,
+        [on.schema],
+      )
+    ).rows[0]!
+  try {
+    await client.query('begin')
+    for (let at = 0; at < 4; at++)
+      await client.query(claimText.replace('$schema', `"${on.schema}"`), [instance, storage.queue, 500, [], []])
+    const { all, hot } = await updates()
+    expect(Number(all)).toBe(2_000)
+    expect(Number(hot)).toBeGreaterThan(1_900)
+  } finally {
+    await client.query('rollback')
+    client.release()
+  }
+})
+
+describe('what is done from outside, beside 20,000 waiting and 2,000 finished tasks,', () => {
+  test('scans no table', async () => {
+    const storage = on.storage<number>()
+    await storage.pushAll(Array.from({ length: 22_000 }, (_, n) => n))
+    const instance = await instanceOf(storage as never)
+    const queues = [{ queue: storage.queue, limit: 1_000 }]
+    for (let at = 0; at < 2; at++) {
+      const { tasks } = await storage.backend.claim({ instance, queues })
+      await storage.backend.settle(tasks.map(({ id, token }) => ({ id, token, kind: 'done', result: null })))
+    }
+    const { tasks } = await storage.backend.claim({ instance, queues: [{ queue: storage.queue, limit: 50 }] })
+    const held = tasks.map(({ id }) => id).sort()
+    const pick = async (table: string) =>
+      (
+        await on.rows<{ id: string }>(
+          `select v.id from $schema.${table} v join $schema.lane l on l.id = v.lane where l.queue = $1 ${table === 'live' ? 'and state = 0' : ''} order by v.id limit 50`,
+          [storage.queue],
+        )
+      ).map(({ id }) => id)
+    const [waiting, ended] = [await pick('live'), await pick('outcome')]
+    const ids = [...held, ...waiting, ...ended].sort()
+    const statements: [string, unknown[]][] = [
+      [`select $schema.change_task($1, '{"priority": 5, "due": {"afterMs": 10}}', null, null)`, [waiting[0]]],
+      [`select * from $schema.cancel($1::uuid[], '{}')`, [ids]],
+      ['select * from $schema.resume_tasks($1::uuid[])', [ids]],
+      ['select * from $schema.remove_tasks($1::uuid[])', [ids]],
+      ['select $schema.vacuum_queue($1, 0, 0, 0, 100)', [storage.queue]],
+      ['select $schema.deregister($1)', [instance]],
+      [
+        'select * from $schema.beat($1, 5000, $2::uuid[], $3::int8[])',
+        [instance, held, held.map(() => tasks[0]!.token)],
+      ],
+      [
+        `select * from $schema.acquire(array_fill('k'::text, array[50]), array_fill(10, array[50]), null, $1::uuid[], $2::int8[])`,
+        [held, held.map(() => tasks[0]!.token)],
+      ],
+    ]
+    for (const [text, values] of statements) expect((await reads(text, values)).sequential, text).toBe(0)
+    await on.rows(`update $schema.instance set lease_until = clock_timestamp() - interval '1 second' where id = $1`, [
+      instance,
+    ])
+    expect((await reads('select * from $schema.sweep(20, 5, 2)', [])).sequential, 'sweep').toBe(0)
+  })
 })

@@ -82,3 +82,74 @@ test('twenty producers with the same key make one task', async () => {
   expect(receipts.filter((receipt) => receipt.outcome === 'created')).toHaveLength(1)
   expect(new Set(receipts.map((receipt) => receipt.id)).size).toBe(1)
 })
+
+test('of tasks cancelled while eight workers claim, fail and retry them, none is run after its cancel returned', async () => {
+  const queue = `cancel-${uuidv7()}`
+  const storages = Array.from({ length: 8 }, () => on.storage<number>({ queue }))
+  const receipts = await storages[0]!.pushBulk(Array.from({ length: 300 }, (_, n) => n))
+  const cancelled = new Set<string>()
+  let cancelling = true
+  const late: string[] = []
+  const work = async (storage: (typeof storages)[number]): Promise<void> => {
+    const instance = await instanceOf(storage as never)
+    while (cancelling) {
+      const before = new Set(cancelled)
+      const { tasks } = await storage.backend.claim({ instance, queues: [{ queue, limit: 20 }] })
+      late.push(...tasks.map(({ id }) => id).filter((id) => before.has(id)))
+      await storage.backend.settle(
+        tasks.map(({ id, token }, n) =>
+          n % 2 === 0
+            ? { id, token, kind: 'released' }
+            : { id, token, kind: 'failed', error: { name: 'Error', message: 'boom' }, retryAfterMs: 0 },
+        ),
+      )
+    }
+  }
+  const cancel = async (): Promise<void> => {
+    const ids = receipts.map(({ id }) => id).sort(() => Math.random() - 0.5)
+    for (let at = 0; at < ids.length; at += 10) {
+      const batch = ids.slice(at, at + 10)
+      const answers = await storages[at % 8]!.backend.cancel(batch, 'enough')
+      for (const [index, answer] of answers.entries()) {
+        expect(['cancelled', 'cancelling']).toContain(answer)
+        // What is held goes on until it is settled, and is never handed out again: only that is looked for.
+        if (answer === 'cancelled') cancelled.add(batch[index]!)
+      }
+    }
+    cancelling = false
+  }
+  await Promise.all([...storages.map(work), cancel()])
+  expect(late).toEqual([])
+  expect(
+    await on.rows(
+      `select status, error->>'message' as why, count(*)::int as n from $schema.tasks where queue = $1 group by 1, 2`,
+      [queue],
+    ),
+  ).toEqual([{ status: 'cancelled', why: 'enough', n: 300 }])
+  expect(await on.rows('select from $schema.cancellation')).toEqual([])
+})
+
+test('sixteen connections that push the same unique keys in any order make one task of each', async () => {
+  const queue = `unique-${uuidv7()}`
+  const producers = Array.from({ length: 16 }, () => on.storage<number>({ queue }))
+  const push = (storage: (typeof producers)[number], key: string) =>
+    storage.backend.push([
+      {
+        id: uuidv7(),
+        queue,
+        payload: { codec: 'json', bytes: new TextEncoder().encode('1') },
+        priority: 0,
+        due: { afterMs: 0 },
+        maxAttempts: null,
+        key: null,
+        metadata: null,
+        unique: { key, while: 'unfinished', windowMs: 0, otherwise: 'keep' },
+      },
+    ])
+  const keys = Array.from({ length: 10 }, (_, n) => `u${n}`)
+  const receipts = await Promise.all(
+    producers.flatMap((storage) => [...keys].sort(() => Math.random() - 0.5).map((key) => push(storage, key))),
+  )
+  expect(receipts.flat().filter(({ outcome }) => outcome === 'created')).toHaveLength(10)
+  expect(await on.rows('select from $schema.tasks where queue = $1', [queue])).toHaveLength(10)
+})

@@ -1,3 +1,4 @@
+import { uuidv7 } from '@q/core'
 import { Kysely, PostgresDialect } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { instanceOf, testSchema, type TestSchema } from './support/schema.ts'
@@ -99,4 +100,36 @@ test('settle in the caller’s transaction: effect and settlement commit togethe
     expect(await on.rows('select from $schema.effect')).toHaveLength(end === 'commit' ? 1 : 0)
   }
   client.release()
+})
+
+test('a unique push that is rolled back leaves the key, and what it replaced, as they were', async () => {
+  const storage = on.storage<number>()
+  const task = (payload: string, otherwise: 'keep' | 'replace') => ({
+    id: uuidv7(),
+    queue: storage.queue,
+    payload: { codec: 'json', bytes: new TextEncoder().encode(payload) },
+    priority: 0,
+    due: { afterMs: 0 },
+    maxAttempts: null,
+    key: null,
+    metadata: null,
+    unique: { key: 'u', while: 'unfinished', windowMs: 0, otherwise } as const,
+  })
+  const client = await on.pool.connect()
+  await client.query('begin')
+  expect(await storage.backend.push([task('1', 'keep')], { tx: client })).toMatchObject([{ outcome: 'created' }])
+  await client.query('rollback')
+  const [first] = await storage.backend.push([task('2', 'keep')])
+  expect(first!.outcome).toBe('created')
+  await client.query('begin')
+  expect(await storage.backend.push([task('3', 'replace')], { tx: client })).toEqual([
+    { id: first!.id, outcome: 'replaced' },
+  ])
+  await client.query('rollback')
+  client.release()
+  expect(
+    await on.rows(`select convert_from(payload, 'UTF8') as payload from $schema.tasks where queue = $1`, [
+      storage.queue,
+    ]),
+  ).toEqual([{ payload: '2' }])
 })

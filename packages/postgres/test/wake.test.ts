@@ -1,6 +1,6 @@
 import { supports } from '@q/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { testSchema, type TestSchema } from './support/schema.ts'
+import { instanceOf, testSchema, type TestSchema } from './support/schema.ts'
 
 let on: TestSchema
 beforeAll(async () => {
@@ -108,4 +108,27 @@ test('the connection goes when the last subscriber leaves', async () => {
   end()
   await storage.close()
   await expect.poll(listenerPids).toEqual([])
+})
+
+test('a pause, a command and the cancel of a held task bring news to the workers of the queue', async () => {
+  const { storage, end } = await listening()
+  const instance = await instanceOf(storage as never)
+  await storage.push(1)
+  const { tasks } = await storage.backend.claim({ instance, queues: [{ queue: storage.queue, limit: 1 }] })
+  if (!supports(storage.backend, 'wake')) throw new Error('a notify storage wakes')
+  let told: (() => void) | undefined
+  const stop = await storage.backend.wake([storage.queue], (_, reason) => {
+    if (reason === 'news') told?.()
+  })
+  const news = (act: () => Promise<unknown>) =>
+    new Promise<void>((resolve, reject) => {
+      told = resolve
+      act().catch(reject)
+    })
+  await news(() => storage.backend.pause(storage.queue))
+  await news(() => storage.backend.resume(storage.queue))
+  await news(() => storage.backend.commandWorker(instance, 'pause'))
+  await news(() => storage.backend.cancel([tasks[0]!.id]))
+  stop()
+  end()
 })

@@ -4,16 +4,31 @@
  * Nothing is simulated: the worker, its middlewares, the codec and the store are those of production. Only time
  * stands still until the test moves it.
  */
-import type { AttemptOutcome, Codec, Duration, Handler, Middleware, Pushable, Receipt, StoredTask } from '@q/core'
+import type {
+  AttemptOutcome,
+  ClaimReply,
+  ClaimRequest,
+  Codec,
+  Duration,
+  Handler,
+  Middleware,
+  Pushable,
+  Receipt,
+  StoredTask,
+} from '@q/core'
 import { checkKnownOptions, decodeTagged, QError, WorkerBuilder } from '@q/core'
 import type { Worker, WorkerEvent } from '@q/core'
 import { MemoryBackend, MemoryStorage } from '@q/core/memory'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** Options of {@link TestWorker}. All optional. */
-export interface TestWorkerOptions {
+export interface TestWorkerOptions<Args = unknown, Data extends object = object> {
   /** Middlewares around the handler, the first outermost. */
-  readonly use?: readonly Middleware[]
+  readonly use?: readonly Middleware<Data, object, Args>[]
+  /** What the handler finds in `ctx.data`: doubles of what the real worker is given. */
+  readonly data?: Data
+  /** Default: strict JSON. */
+  readonly codec?: Codec<Args>
   /** Time limit of one attempt; moves with the virtual clock. Default `'15m'`. */
   readonly timeout?: Duration
 }
@@ -35,6 +50,19 @@ export interface TestAttempt<Result> {
 }
 
 /**
+ * Memory that remembers when the next task comes due, as the last claim was told.
+ */
+class RememberingBackend extends MemoryBackend {
+  nextDueMs: number | null = null
+
+  override async claim(request: ClaimRequest): Promise<ClaimReply> {
+    const reply = await super.claim(request)
+    this.nextDueMs = reply.nextDueMs
+    return reply
+  }
+}
+
+/**
  * A worker for tests of handlers.
  *
  * ```ts
@@ -43,22 +71,31 @@ export interface TestAttempt<Result> {
  * const ran = await worker.executeNext() // { outcome: 'done', result: 42, … }
  * ```
  */
-export class TestWorker<Args, Result = unknown> implements AsyncDisposable {
+export class TestWorker<Args, Result = unknown, Data extends object = object> implements AsyncDisposable {
   readonly clock: VirtualClock = new VirtualClock()
   /** The queue the worker works on; push to it, read from it. */
   readonly storage: MemoryStorage<Args>
-  readonly #backend: MemoryBackend
+  readonly #backend: RememberingBackend
+  readonly #gates: NonNullable<Middleware['gates']>
   readonly #worker: Worker
   readonly #heard = new Set<(event: WorkerEvent) => void>()
   #running: Promise<void> | undefined
   #busy = false
 
   /** @throws QError `ERR_OPTION` for unknown options. */
-  constructor(handler: Handler<Args, Result>, options: TestWorkerOptions = {}) {
-    checkKnownOptions('TestWorker', options, ['use', 'timeout'])
-    this.#backend = new MemoryBackend({ clock: this.clock })
-    this.storage = new MemoryStorage<Args>({ backend: this.#backend, queue: 'test', bufferSize: 0 })
+  constructor(handler: Handler<Args, Result, Data>, options: TestWorkerOptions<Args, Data> = {}) {
+    checkKnownOptions('TestWorker', options, ['use', 'timeout', 'data', 'codec'])
+    const { use = [], timeout, data, codec } = options
+    this.#gates = use.flatMap((middleware) => middleware.gates ?? [])
+    this.#backend = new RememberingBackend({ clock: this.clock })
+    this.storage = new MemoryStorage<Args>({
+      backend: this.#backend,
+      queue: 'test',
+      bufferSize: 0,
+      ...(codec === undefined ? {} : { codec }),
+    })
     let builder = new WorkerBuilder('test-worker')
+      .data(data ?? ({} as Data))
       .backend(this.storage)
       .concurrency(1)
       .clock(this.clock)
@@ -67,8 +104,8 @@ export class TestWorker<Args, Result = unknown> implements AsyncDisposable {
         if (event.type === 'task-end' || event.type === 'idle') this.#worker.pause()
         for (const hear of this.#heard) hear(event)
       })
-    if (options.timeout !== undefined) builder = builder.timeout(options.timeout)
-    for (const middleware of options.use ?? []) builder = builder.use(middleware)
+    if (timeout !== undefined) builder = builder.timeout(timeout)
+    for (const middleware of use) builder = builder.use(middleware)
     this.#worker = builder.build(handler)
   }
 
@@ -81,11 +118,12 @@ export class TestWorker<Args, Result = unknown> implements AsyncDisposable {
    * Runs one attempt of the next due task, to its stored end.
    *
    * The virtual clock does not move meanwhile: a handler that waits for it needs `clock.advance` beside this call.
-   * @returns What came of it; `null` when nothing is due.
+   * @returns What came of it; `null` when nothing is due, or a middleware (a limit, an open circuit breaker) lets nothing start.
    * @throws QError `ERR_WORKER_STATE` when another attempt is under way.
    */
   async executeNext(): Promise<TestAttempt<Result> | null> {
     if (this.#busy) throw new QError('ERR_WORKER_STATE', 'TestWorker: await one executeNext() before the next.')
+    if (this.#gates.some((gate) => gate.room(this.clock) <= 0)) return null
     this.#busy = true
     try {
       const ended = this.#next((event) => event.type === 'task-end' || event.type === 'idle')
@@ -109,6 +147,20 @@ export class TestWorker<Args, Result = unknown> implements AsyncDisposable {
   /** Runs attempts until nothing is due, moving no time. */
   async *drain(): AsyncGenerator<TestAttempt<Result>> {
     for (let ran = await this.executeNext(); ran !== null; ran = await this.executeNext()) yield ran
+  }
+
+  /**
+   * Runs attempts one after the other until no task waits any more, moving time on to each that is scheduled, deferred or to be
+   * retried. Does not end by itself while a task is put off again and again: stop reading then.
+   */
+  async *stream(): AsyncGenerator<TestAttempt<Result>> {
+    for (;;) {
+      yield* this.drain()
+      const held = this.#gates.some((gate) => gate.room(this.clock) <= 0)
+      const nextMs = held ? this.clock.nextMs : this.#backend.nextDueMs
+      if (nextMs === null) return
+      await this.clock.advance(nextMs)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,3 +1,4 @@
+import { CAPABILITIES } from '@q/core'
 import { MemoryBackend } from '@q/core/memory'
 import { describeBackend, VirtualClock } from '../src/index.ts'
 
@@ -7,5 +8,5 @@ describeBackend(
     const clock = new VirtualClock()
     return { backend: new MemoryBackend({ clock }), advance: (ms) => clock.advance(ms) }
   },
-  { requires: ['wake', 'fetchById', 'advance'] },
+  { requires: [...CAPABILITIES, 'advance'] },
 )

@@ -1,4 +1,4 @@
-import { AbortError, DeferredError, fixed, retry, task } from '@q/core'
+import { AbortError, bytes, circuitBreaker, DeferredError, fixed, rateLimit, retry, task } from '@q/core'
 import { describe, expect, test } from 'vitest'
 import { TestWorker } from '../src/index.ts'
 
@@ -71,4 +71,74 @@ test('drain runs everything that is due and nothing else', async () => {
   const results: (number | undefined)[] = []
   for await (const { result } of worker.drain()) results.push(result)
   expect(results).toEqual([1, 2, 3])
+})
+
+test('data and codec are those of the test', async () => {
+  await using worker = new TestWorker((file: Uint8Array, ctx) => new Uint8Array([...file, ctx.data.suffix]), {
+    data: { suffix: 9 },
+    codec: bytes,
+  })
+  await worker.push(new Uint8Array([1, 2]))
+  expect(await worker.executeNext()).toMatchObject({ outcome: 'done', result: new Uint8Array([1, 2, 9]) })
+})
+
+describe('stream', () => {
+  test('runs what is due, scheduled, deferred and to be retried, moving time', async () => {
+    const start = Date.now()
+    await using worker = new TestWorker(
+      (name: string, ctx) => {
+        if (name === 'fails' && ctx.attempt === 1) throw new Error('not yet')
+        return name
+      },
+      { use: [retry({ retries: 1, backoff: fixed('1h') })] },
+    )
+    await worker.push('now')
+    await worker.push('fails')
+    await worker.push(task('tomorrow').runAfter('1d'))
+    const began = worker.clock.now()
+    const seen: unknown[] = []
+    for await (const { outcome, result } of worker.stream())
+      seen.push([outcome, result, Math.round((worker.clock.now() - began) / 60_000)])
+    expect(seen).toEqual([
+      ['done', 'now', 0],
+      ['failed', undefined, 0],
+      ['done', 'fails', 60],
+      ['done', 'tomorrow', 1_440],
+    ])
+    expect(Date.now() - start).toBeLessThan(5_000)
+  })
+
+  test('waits for middlewares that let nothing start', async () => {
+    for (const use of [
+      [rateLimit({ limit: 1, per: '10s' })],
+      [circuitBreaker({ failureThreshold: 1, recoveryTimeout: '10s' })],
+    ]) {
+      let broken = true
+      await using worker = new TestWorker(
+        () => {
+          if (!broken) return
+          broken = false
+          throw new Error('once')
+        },
+        { use: [...use, retry({ retries: 1, backoff: fixed('1s') })] },
+      )
+      await worker.push(null)
+      expect(await worker.executeNext()).toMatchObject({ outcome: 'failed' })
+      await worker.advance('5s')
+      expect(await worker.executeNext()).toBeNull()
+      const outcomes: string[] = []
+      for await (const { outcome } of worker.stream()) outcomes.push(outcome)
+      expect(outcomes).toEqual(['done'])
+    }
+  })
+
+  test('ends when its reader stops', async () => {
+    await using worker = new TestWorker(() => {
+      throw new DeferredError('1m')
+    })
+    await worker.push(null)
+    let deferred = 0
+    for await (const { outcome } of worker.stream()) if (outcome === 'deferred' && ++deferred === 3) break
+    expect(deferred).toBe(3)
+  })
 })

@@ -1,11 +1,15 @@
 /** A backend that does nothing and says that all is well must not get through: no case is empty. */
-import type { Backend, FetchById, Outcome, Wake } from '@q/core'
+import type { Backend, Capabilities } from '@q/core'
 import { expect, test } from 'vitest'
 import { runConformance } from '../src/index.ts'
 
-async function* nothing(): AsyncGenerator<Outcome, void, void> {}
+type Both<T> = (T extends unknown ? (one: T) => void : never) extends (all: infer All) => void ? All : never
 
-const idle: Backend & Wake & FetchById = {
+async function* nothing(): AsyncGenerator<never, void, void> {}
+
+const empty = { items: [], next: null }
+
+const idle: Backend & Both<Capabilities[keyof Capabilities]> = {
   name: 'idle',
   push: async (tasks) => tasks.map(({ id }) => ({ id, outcome: 'created' })),
   claim: async () => ({ tasks: [], nextDueMs: null }),
@@ -18,6 +22,26 @@ const idle: Backend & Wake & FetchById = {
   close: async () => undefined,
   wake: async () => () => undefined,
   fetchById: async () => null,
+  unique: true,
+  update: async () => 'applied',
+  cancel: async (ids) => ids.map(() => 'cancelled'),
+  resumeById: async (ids) => ids.map(() => 'resumed'),
+  remove: async (ids) => ids.map(() => 'applied'),
+  pause: async () => undefined,
+  resume: async () => undefined,
+  commandWorker: async () => true,
+  vacuum: async () => 0,
+  acquire: async (requests) => requests.map(() => ({ granted: true, retryAfterMs: 0 })),
+  listTasks: async () => empty,
+  countTasks: async () => ({ value: 0, kind: 'exact' }),
+  listQueues: async () => [],
+  listWorkers: async () => empty,
+  listAttempts: async () => [],
+  report: async () => undefined,
+  readLog: async () => [],
+  metrics: async () => [],
+  listErrorGroups: async () => empty,
+  events: () => nothing(),
 }
 
 test('an idle backend passes only the cases in which nothing is to happen', async () => {
@@ -43,6 +67,13 @@ test('an idle backend passes only the cases in which nothing is to happen', asyn
       "closing › closing twice at once is fine",
       "wake › ending a subscription twice is fine",
       "fetchById › an unknown id is null",
+      "vacuum › a queue that nobody ever pushed to is fine",
+      "acquire › asking for nothing is answered with nothing",
+      "listTasks › a queue that nobody ever pushed to lists nothing",
+      "countTasks › a queue that nobody ever pushed to has none of any status",
+      "listWorkers › a queue that nobody registered for has no workers",
+      "listAttempts › a task that is unknown, or was never claimed, has none",
+      "events › a signal that was aborted before ends it at once",
       "transactions › a push that is rolled back never was",
       "transactions › an empty push in a transaction is fine",
     ]

@@ -36,7 +36,7 @@ export interface Backend<Tx = never> {
    * Hands due tasks to one registered instance.
    *
    * Due means `pending` or `failed` with its time reached by the store's clock. Within a queue the
-   * order is priority (larger first), then time, then id. Each task handed out has its attempt
+   * order is priority (larger first), then time, then id. A paused queue has none. Each task handed out has its attempt
    * counted and a new token, is `queued`, and belongs to the instance until it is settled or the
    * instance's lease ends. No task is ever handed out to two holders at once. Queues do not block
    * one another, and a task that another caller is claiming right now is skipped, not waited for.
@@ -59,6 +59,9 @@ export interface Backend<Tx = never> {
    * nothing changes. `progress` keeps the claim and may be repeated. Once the task is claimed again, repeating an
    * earlier claim's settlement may answer either of the two. What a sweep or `deregister` took back was not
    * settled: its token is `stale`.
+   *
+   * A task that somebody asked to cancel (see `Cancel`) never goes back to wait: `failed`, `deferred` and `released`
+   * end it as `cancelled`, and so do a sweep and `deregister`. `done` and `killed` stand.
    *
    * @param options.tx Settle inside the caller's transaction: the effects commit together or not at all.
    * @returns One answer per settlement, in the order given.
@@ -140,8 +143,10 @@ export interface ClaimReply {
 export type Settlement = {
   readonly id: TaskId
   readonly token: ClaimToken
-  /** Tasks to store if and only if this settlement is applied. Duplicate ids and keys are skipped. */
+  /** Tasks to store if and only if this settlement is applied. Duplicate ids and keys are skipped, and what a unique key keeps out. */
   readonly follow?: readonly NewTask[]
+  /** How long the attempt ran, in milliseconds by the worker's clock. For histories and statistics. */
+  readonly ranMs?: number
 } & (
   | { readonly kind: 'done'; readonly result: Encoded | null }
   /** Failed, to be tried again after `retryAfterMs` by the store's clock. */
@@ -167,13 +172,26 @@ export interface WorkerRegistration {
   readonly queues: readonly string[]
   /** How long the instance is trusted without a beat: 1,000 to 3,600,000. */
   readonly leaseMs: number
+  /** What people want to know of it. Nothing depends on it. */
+  readonly about?: WorkerAbout
+}
+
+/** A worker as it describes itself. */
+export interface WorkerAbout {
+  readonly host?: string
+  readonly pid?: number
+  /** Version of the program, if it says so. */
+  readonly version?: string
+  readonly concurrency?: number
+  /** Names of the middlewares, the outermost first. */
+  readonly middlewares?: readonly string[]
 }
 
 /** A sign of life. */
 export interface BeatRequest {
   readonly instance: InstanceId
   readonly leaseMs: number
-  /** Tasks that have been at work since the last beat. */
+  /** Tasks that are at work: those that have been for half a second or so, and after a nudge for `news` all of them. */
   readonly running: readonly { readonly id: TaskId; readonly token: ClaimToken }[]
 }
 
@@ -182,7 +200,21 @@ export interface BeatReply {
   readonly lease: 'held' | 'lost'
   /** Of the tasks named as running: those whose token is no longer current. Their handlers must stop. */
   readonly lost: readonly TaskId[]
+  /** Of the tasks named as running: those that somebody asked to cancel. Still held, to be settled. Absent: none. */
+  readonly cancelled?: readonly TaskId[]
+  /** Of the instance's queues: those that are paused (see `Pause`). Absent: none. */
+  readonly paused?: readonly string[]
+  /** What somebody asked of this worker (see `CommandWorker`). Absent: to work. */
+  readonly command?: WorkerCommand
 }
+
+/**
+ * What a worker may be asked to do.
+ * - `work`: claim and run tasks
+ * - `pause`: claim and start nothing; running tasks go on and the lease is kept
+ * - `stop`: stop as by `worker.stop()`: give back what has not started, let running tasks end, leave
+ */
+export type WorkerCommand = 'work' | 'pause' | 'stop'
 
 /** What one sweep did. */
 export interface SweepReport {

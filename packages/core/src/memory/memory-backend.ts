@@ -15,26 +15,70 @@ import type {
   Settlement,
   SweepReport,
   WaitOptions,
+  WorkerCommand,
   WorkerRegistration,
 } from '../backend/backend.ts'
-import type { FetchById, Wake } from '../backend/capability.ts'
+import type { FetchById, NudgeReason, Wake } from '../backend/capability.ts'
+import type {
+  Cancel,
+  CancelAnswer,
+  CommandWorker,
+  ControlAnswer,
+  Limit,
+  LimitAnswer,
+  LimitRequest,
+  Pause,
+  Remove,
+  ResumeAnswer,
+  ResumeById,
+  Retention,
+  TaskChange,
+  Unique,
+  Update,
+  Vacuum,
+} from '../backend/control.ts'
+import type {
+  AttemptRecord,
+  Count,
+  CountTasks,
+  ErrorGroup,
+  Events,
+  ListAttempts,
+  ListErrorGroups,
+  ListQueues,
+  ListTasks,
+  ListWorkers,
+  LogLine,
+  MetricPoint,
+  MetricRequest,
+  Metrics,
+  Page,
+  PageRequest,
+  QueueInfo,
+  Report,
+  TaskEvent,
+  TaskFilter,
+  TaskReport,
+  WorkerInfo,
+} from '../backend/visibility.ts'
 import type { Clock } from '../clock.ts'
-import { systemClock } from '../clock.ts'
+import { checkClock, systemClock, wallClock } from '../clock.ts'
 import { QError } from '../error.ts'
 import { checkInteger, checkKnownOptions } from '../options.ts'
-import type { ClaimedTask, InstanceId, NewTask, Outcome, Receipt, StoredTask, TaskId } from '../task/task.ts'
-import { Instances } from './instances.ts'
-import type { FinishedRow, Row } from './row.ts'
-import { isFinished, toClaimed, toOutcome, toStored } from './row.ts'
-import type { Next } from './settle.ts'
-import { applySettlement, crash, giveBack } from './settle.ts'
-import { TaskStore } from './task-store.ts'
-import { Waiters } from './waiters.ts'
-import { Wakers } from './wakers.ts'
+import type { InstanceId, NewTask, Outcome, Receipt, StoredTask, TaskId } from '../task/task.ts'
+import * as control from './control.ts'
+import { Engine, notFound } from './engine.ts'
+import * as listing from './listing.ts'
+import { candidates, PushPlan } from './push-plan.ts'
+import * as reports from './reports.ts'
+import type { FinishedRow } from './row.ts'
+import { isFinished } from './row.ts'
+import { toAttempts, toOutcome, toStored } from './views.ts'
+import * as work from './work.ts'
 
 /** How a {@link MemoryBackend} is set up. All optional. */
 export interface MemoryBackendOptions {
-  /** The store's clock. Default: the process's own. Tests pass a virtual one. */
+  /** The store's clock, by its wall time. Default: the process's own. Tests pass a virtual one. */
   readonly clock?: Clock
   /**
    * How many finished tasks are remembered, 0 to 10,000,000. Default 10,000. Beyond that the oldest are
@@ -49,211 +93,202 @@ export const MEMORY_BACKEND_OPTIONS: readonly (keyof MemoryBackendOptions)[] = [
 
 const DEFAULT_KEEP_FINISHED = 10_000
 const MOST_KEEP_FINISHED = 10_000_000
-const MOST_CLAIMED = 1_000
-const MIN_LEASE_MS = 1_000
-const MAX_LEASE_MS = 3_600_000
-/** A sweep ends no further instance once it has taken back this many tasks. */
-const SWEEP_TASKS = 1_000
 
-/** Tasks in the memory of this process. Offers the capabilities `wake` and `fetchById`. */
-export class MemoryBackend implements Backend, Wake, FetchById {
+/** Tasks in the memory of this process. Offers every capability. */
+export class MemoryBackend
+  implements
+    Backend,
+    Wake,
+    FetchById,
+    Unique,
+    Update,
+    Cancel,
+    ResumeById,
+    Remove,
+    Pause,
+    CommandWorker,
+    Vacuum,
+    Limit,
+    ListTasks,
+    CountTasks,
+    ListQueues,
+    ListWorkers,
+    ListAttempts,
+    Report,
+    Metrics,
+    ListErrorGroups,
+    Events
+{
   readonly name: string = 'memory'
-  readonly #clock: Clock
-  readonly #store: TaskStore
-  readonly #instances = new Instances()
-  readonly #waiters: Waiters
-  readonly #wakers: Wakers
-  #claims = 0
+  readonly unique = true
+  /** The store's clock. */
+  readonly clock: Clock
+  readonly #engine: Engine
   #closed = false
 
   /** @throws QError `ERR_OPTION` */
   constructor(options: MemoryBackendOptions = {}) {
     checkKnownOptions('MemoryBackend', options, MEMORY_BACKEND_OPTIONS)
     const { clock = systemClock, keepFinished = DEFAULT_KEEP_FINISHED } = options
-    if (typeof clock?.now !== 'function' || typeof clock.after !== 'function')
-      throw new QError('ERR_OPTION', 'MemoryBackend: clock must have the methods now and after.')
     checkInteger('MemoryBackend', 'keepFinished', keepFinished, 0, MOST_KEEP_FINISHED)
-    this.#clock = clock
-    this.#store = new TaskStore(keepFinished)
-    this.#waiters = new Waiters(clock)
-    this.#wakers = new Wakers(clock, (queue) => this.#store.order(queue))
+    this.clock = checkClock('MemoryBackend', clock)
+    this.#engine = new Engine(wallClock(clock), keepFinished)
   }
 
   async push(tasks: readonly NewTask[]): Promise<readonly Receipt[]> {
-    this.#assertOpen()
-    const now = this.#clock.now()
-    const { rows, receipts } = this.#store.plan(tasks, now, 'throw')
-    this.#store.insert(rows, now)
-    this.#wakers.changed(new Set(rows.map((row) => row.queue)))
-    return receipts
+    const engine = this.#open()
+    const now = engine.clock.now()
+    const changed = new Set<string>()
+    const plan = new PushPlan(engine.store, candidates(tasks, now), now, 'throw')
+    engine.carryOut(plan, now, changed)
+    engine.wakers.changed(changed)
+    return plan.receipts
   }
 
   async claim(request: ClaimRequest): Promise<ClaimReply> {
-    this.#assertOpen()
-    for (const { limit } of request.queues) checkInteger('claim', 'limit', limit, 1, MOST_CLAIMED)
-    if (!this.#instances.has(request.instance)) throw leaseLost(request.instance)
-    const now = this.#clock.now()
-    const tasks: ClaimedTask[] = []
-    let nextDueMs: number | null = null
-    for (const { queue, limit } of request.queues) {
-      const order = this.#store.order(queue)
-      for (const row of order.take(limit, now)) tasks.push(this.#handOut(row, request.instance))
-      const next = order.nextDueMs(now)
-      if (next !== null) nextDueMs = Math.min(next, nextDueMs ?? next)
-    }
-    return { tasks, nextDueMs }
+    return work.claim(this.#open(), request)
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly SettleAnswer[]> {
-    this.#assertOpen()
-    const now = this.#clock.now()
-    const changed = new Set<string>()
-    try {
-      return settlements.map((settlement) => this.#settleOne(settlement, now, changed))
-    } finally {
-      this.#wakers.changed(changed)
-    }
+    return work.settle(this.#open(), settlements)
   }
 
   async register(worker: WorkerRegistration): Promise<void> {
-    this.#assertOpen()
-    this.#instances.register(worker.instance, this.#leaseUntil(worker.leaseMs))
+    work.register(this.#open(), worker)
   }
 
   async beat(request: BeatRequest): Promise<BeatReply> {
-    this.#assertOpen()
-    const held = this.#instances.renew(request.instance, this.#leaseUntil(request.leaseMs))
-    const lost: TaskId[] = []
-    for (const { id, token } of request.running) {
-      const row = this.#store.get(id)
-      if (row === undefined || row.token !== token) lost.push(id)
-      else if (held) row.status = 'running'
-    }
-    return { lease: held ? 'held' : 'lost', lost }
+    return work.beat(this.#open(), request)
   }
 
   async deregister(instance: InstanceId): Promise<void> {
-    this.#assertOpen()
-    const now = this.#clock.now()
-    const changed = new Set<string>()
-    for (const row of this.#instances.end(instance)) this.#place(row, giveBack(row), now, changed)
-    this.#wakers.changed(changed)
+    work.deregister(this.#open(), instance)
   }
 
   async sweep(): Promise<SweepReport> {
-    this.#assertOpen()
-    const now = this.#clock.now()
-    const changed = new Set<string>()
-    let instances = 0
-    let recovered = 0
-    let killed = 0
-    let ended = this.#instances.expired(now)
-    while (ended !== undefined && recovered + killed < SWEEP_TASKS) {
-      instances += 1
-      for (const row of this.#instances.end(ended)) {
-        const next = crash(row, now)
-        if (next === 'finished') killed += 1
-        else recovered += 1
-        this.#place(row, next, now, changed)
-      }
-      ended = this.#instances.expired(now)
-    }
-    this.#wakers.changed(changed)
-    return { instances, recovered, killed, more: ended !== undefined }
+    return work.sweep(this.#open())
   }
 
   async *wait(ids: readonly TaskId[], options: WaitOptions = {}): AsyncGenerator<Outcome, void, void> {
-    this.#assertOpen()
+    const { store, waiters } = this.#open()
     const open = new Set<TaskId>()
     const finished: FinishedRow[] = []
     for (const id of new Set(ids)) {
-      const row = this.#store.get(id)
+      const row = store.get(id)
       if (row === undefined) throw notFound(id)
       if (isFinished(row)) finished.push(row)
       else open.add(id)
     }
     finished.sort((a, b) => a.finishOrder - b.finishOrder)
-    yield* this.#waiters.wait(open, finished.map(toOutcome), options)
+    yield* waiters.wait(open, finished.map(toOutcome), options)
   }
 
-  async wake(queues: readonly string[], nudge: (queue: string) => void): Promise<() => void> {
-    this.#assertOpen()
-    return this.#wakers.subscribe(queues, nudge)
+  async wake(queues: readonly string[], nudge: (queue: string, reason: NudgeReason) => void): Promise<() => void> {
+    return this.#open().wakers.subscribe(queues, nudge)
+  }
+
+  async update(id: TaskId, change: TaskChange): Promise<ControlAnswer> {
+    return control.update(this.#open(), id, change)
+  }
+
+  async cancel(ids: readonly TaskId[], reason?: string): Promise<readonly CancelAnswer[]> {
+    return control.cancel(this.#open(), ids, reason)
+  }
+
+  async resumeById(ids: readonly TaskId[]): Promise<readonly ResumeAnswer[]> {
+    return control.resumeById(this.#open(), ids)
+  }
+
+  async remove(ids: readonly TaskId[]): Promise<readonly ControlAnswer[]> {
+    return control.remove(this.#open(), ids)
+  }
+
+  async pause(queue: string, info: { readonly by?: string; readonly reason?: string } = {}): Promise<void> {
+    control.pause(this.#open(), queue, info)
+  }
+
+  async resume(queue: string): Promise<void> {
+    control.resume(this.#open(), queue)
+  }
+
+  async commandWorker(instance: InstanceId, command: WorkerCommand): Promise<boolean> {
+    return control.commandWorker(this.#open(), instance, command)
+  }
+
+  async vacuum(queue: string, retention: Retention, limit: number): Promise<number> {
+    return control.vacuum(this.#open(), queue, retention, limit)
+  }
+
+  async acquire(requests: readonly LimitRequest[]): Promise<readonly LimitAnswer[]> {
+    return work.acquire(this.#open(), requests)
   }
 
   async fetchById(id: TaskId): Promise<StoredTask | null> {
-    this.#assertOpen()
-    const row = this.#store.get(id)
+    const row = this.#open().store.get(id)
     return row === undefined ? null : toStored(row)
+  }
+
+  async listTasks(filter: TaskFilter, page?: PageRequest): Promise<Page<StoredTask>> {
+    return listing.listTasks(this.#open(), filter, page)
+  }
+
+  async countTasks(filter: TaskFilter): Promise<Count> {
+    return { value: listing.countTasks(this.#open(), filter), kind: 'exact' }
+  }
+
+  async listQueues(filter: { readonly queue?: string } = {}): Promise<readonly QueueInfo[]> {
+    return listing.listQueues(this.#open(), filter.queue)
+  }
+
+  async listWorkers(filter: { readonly queue?: string } = {}, page?: PageRequest): Promise<Page<WorkerInfo>> {
+    return listing.listWorkers(this.#open(), filter.queue, page)
+  }
+
+  async listAttempts(id: TaskId): Promise<readonly AttemptRecord[]> {
+    const row = this.#open().store.get(id)
+    return row === undefined ? [] : toAttempts(row)
+  }
+
+  async report(given: readonly TaskReport[]): Promise<void> {
+    reports.report(this.#open(), given)
+  }
+
+  async readLog(
+    id: TaskId,
+    options: { readonly after?: string; readonly limit?: number } = {},
+  ): Promise<readonly LogLine[]> {
+    return reports.readLog(this.#open(), id, options)
+  }
+
+  async metrics(request: MetricRequest): Promise<readonly MetricPoint[]> {
+    return this.#open().history.statistics.points(request)
+  }
+
+  async listErrorGroups(filter: { readonly queue?: string } = {}, page?: PageRequest): Promise<Page<ErrorGroup>> {
+    const { history, clock } = this.#open()
+    return history.errorGroups.list(filter.queue, page, clock.now())
+  }
+
+  /** What happens from this call on. The last 10,000 events of a queue can be read again by `after`. */
+  events(
+    queue: string,
+    { after, signal }: { readonly after?: string; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<TaskEvent, void, void> {
+    return this.#engine.history.events.read(queue, after, signal)
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#wakers.clear()
-    this.#waiters.failAll(closed())
+    this.#engine.close(closed())
   }
 
-  #assertOpen(): void {
+  #open(): Engine {
     if (this.#closed) throw closed()
-  }
-
-  #leaseUntil(leaseMs: number): number {
-    return this.#clock.now() + checkInteger('memory', 'leaseMs', leaseMs, MIN_LEASE_MS, MAX_LEASE_MS)
-  }
-
-  #handOut(row: Row, instance: InstanceId): ClaimedTask {
-    this.#claims += 1
-    const token = String(this.#claims)
-    row.attempt += 1
-    row.status = 'queued'
-    row.token = token
-    row.holder = instance
-    this.#instances.hold(instance, row)
-    return toClaimed(row, token)
-  }
-
-  /** All or nothing: what can fail comes first. */
-  #settleOne(settlement: Settlement, now: number, changed: Set<string>): SettleAnswer {
-    const row = this.#store.get(settlement.id)
-    if (row === undefined || settlement.token !== row.token)
-      return row?.settledToken === settlement.token ? 'already' : 'stale'
-    const { rows } = this.#store.plan(settlement.follow ?? [], now, 'skip')
-    this.#place(row, applySettlement(row, settlement, now), now, changed)
-    this.#store.insert(rows, now)
-    for (const { queue } of rows) changed.add(queue)
-    return 'applied'
-  }
-
-  #place(row: Row, next: Next, now: number, changed: Set<string>): void {
-    if (next === 'held') return
-    this.#instances.drop(row)
-    row.token = null
-    row.holder = null
-    if (next === 'waits') {
-      this.#store.order(row.queue).add(row, now)
-      changed.add(row.queue)
-    } else {
-      this.#store.finished(row)
-      if (isFinished(row)) this.#waiters.finished(toOutcome(row))
-    }
+    return this.#engine
   }
 }
 
 function closed(): QError {
   return new QError('ERR_CLOSED', 'The memory backend was closed. Make a new one; what it held is gone.')
-}
-
-function leaseLost(instance: InstanceId): QError {
-  return new QError(
-    'ERR_LEASE_LOST',
-    `Instance ${instance} is not registered, or not any more: its lease ended and its tasks went to others. Register again under a new id.`,
-  )
-}
-
-function notFound(id: TaskId): QError {
-  return new QError(
-    'ERR_TASK_NOT_FOUND',
-    `The memory backend has no task ${String(id).slice(0, 60)}. It was never pushed here, or it finished so long ago that it was forgotten (keepFinished).`,
-  )
 }

@@ -2,9 +2,10 @@
  * Which task of one queue is next.
  *
  * Two heaps: what is due, in claim order, and what is not yet due, by time. A claim costs
- * O(log n) per task however many wait, are scheduled or have finished.
+ * O(log n) per task however many wait, are scheduled or have finished. A queue that is paused has no next.
  */
 import { QUARANTINE_AT } from '../backend/backend.ts'
+import type { PauseInfo } from '../backend/control.ts'
 import { Heap } from './heap.ts'
 import type { Row } from './row.ts'
 
@@ -12,6 +13,8 @@ import type { Row } from './row.ts'
 export class QueueOrder {
   readonly #due = new Heap<Row>(claimedBefore)
   readonly #scheduled = new Heap<Row>(dueBefore)
+  /** Set while the queue hands out nothing. */
+  paused: PauseInfo | null = null
 
   /** Adds a row that nobody holds. */
   add(row: Row, now: number): void {
@@ -19,10 +22,16 @@ export class QueueOrder {
     else this.#scheduled.push(row)
   }
 
+  /** Takes a waiting row out: before its time or priority changes, or because it ended. */
+  remove(row: Row): void {
+    if (!this.#due.remove(row)) this.#scheduled.remove(row)
+  }
+
   /** Takes out at most `limit` due rows in claim order; a quarantined one comes alone. */
   take(limit: number, now: number): Row[] {
-    this.#promote(now)
     const taken: Row[] = []
+    if (this.paused !== null) return taken
+    this.#promote(now)
     while (taken.length < limit) {
       const next = this.#due.peek()
       if (next === undefined) break
@@ -36,19 +45,19 @@ export class QueueOrder {
     return taken
   }
 
-  /** Whether a row is due. */
+  /** Whether a row can be claimed. */
   hasDue(now: number): boolean {
     this.#promote(now)
-    return this.#due.size > 0
+    return this.paused === null && this.#due.size > 0
   }
 
   /** When the first row that is not yet due will be, `null` when there is none. */
   nextScheduledAt(now: number): number | null {
     this.#promote(now)
-    return this.#scheduled.peek()?.runAt ?? null
+    return this.paused === null ? (this.#scheduled.peek()?.runAt ?? null) : null
   }
 
-  /** Milliseconds until the next row is due, 0 when one is due now, `null` when there is none. */
+  /** Milliseconds until the next row can be claimed, 0 when one can be now, `null` when there is none. */
   nextDueMs(now: number): number | null {
     if (this.hasDue(now)) return 0
     const at = this.nextScheduledAt(now)
@@ -57,8 +66,8 @@ export class QueueOrder {
 
   #promote(now: number): void {
     for (let next = this.#scheduled.peek(); next !== undefined && next.runAt <= now;) {
-      this.#due.push(next)
       this.#scheduled.pop()
+      this.#due.push(next)
       next = this.#scheduled.peek()
     }
   }
@@ -70,6 +79,7 @@ function claimedBefore(a: Row, b: Row): boolean {
   return dueBefore(a, b)
 }
 
+/** Time, then id. */
 function dueBefore(a: Row, b: Row): boolean {
   return a.runAt === b.runAt ? a.id < b.id : a.runAt < b.runAt
 }

@@ -1,78 +1,116 @@
 /**
- * One stored task, and the views of it that leave the store.
+ * One stored task, and how it is made.
  *
- * Whatever crosses this border is copied both ways: neither the caller's arrays nor those of a
- * handler are the stored ones.
+ * What leaves the store is made of it in views.ts. Whatever crosses this border is copied both ways:
+ * neither the caller's arrays nor those of a handler are the stored ones.
  */
+import type { AttemptRecord, LogLine } from '../backend/visibility.ts'
 import type { ErrorRecord } from '../error-record.ts'
 import { QError } from '../error.ts'
 import type { FinalStatus, Status } from '../task/status.ts'
-import type {
-  ClaimedTask,
-  ClaimToken,
-  Due,
-  Encoded,
-  InstanceId,
-  Metadata,
-  NewTask,
-  Outcome,
-  StoredTask,
-  TaskId,
-} from '../task/task.ts'
+import type { ClaimToken, Due, Encoded, InstanceId, Metadata, NewTask, Progress, TaskId } from '../task/task.ts'
+
+/** Who works on a task, and since when. */
+interface Hold {
+  readonly instance: InstanceId
+  /** The worker's label. */
+  readonly worker: string
+  readonly claimedAt: number
+  /** How long it had been due by then, in milliseconds. */
+  readonly waitedMs: number
+}
 
 /** A task as the memory backend keeps it. */
 export interface Row {
   readonly id: TaskId
   readonly queue: string
-  readonly payload: Encoded
-  readonly priority: number
-  readonly maxAttempts: number | null
   readonly key: string | null
-  readonly metadata: Metadata | null
+  /** It was pushed to be the only one with this key; it may have lost it since. */
+  readonly uniqueKey: string | null
   readonly createdAt: number
+  payload: Encoded
+  priority: number
+  maxAttempts: number | null
+  metadata: Metadata | null
+  timeoutMs: number | null
+  /** Milliseconds since the epoch. */
+  deadline: number | null
   status: Status
   runAt: number
   attempt: number
   crashes: number
   /** Of the current claim; `null` when nobody holds the task. */
   token: ClaimToken | null
-  holder: InstanceId | null
+  hold: Hold | null
+  /** Somebody asked for its end while it was held. */
+  cancel: { readonly reason: string | undefined } | null
   /** Of the last claim that was ended by a settlement: repeating it answers `already`. */
   settledToken: ClaimToken | null
   checkpoint: Uint8Array | null
+  progress: Progress | null
   finishedAt: number | null
   /** Place among the finished; 0 before. */
   finishOrder: number
   result: Encoded | null
   error: ErrorRecord | null
+  /** Attempts that ended, the last ones of them. */
+  attempts: AttemptRecord[]
+  /** What its handlers said, the last lines of it. */
+  lines: LogLine[]
+  /** Place in its heap while it waits. */
+  heapAt: number
 }
 
+/** What a push asks for, and an update or a replacement may change. */
+export type Wish = Pick<Row, 'payload' | 'priority' | 'runAt' | 'maxAttempts' | 'metadata' | 'timeoutMs' | 'deadline'>
+
 /**
- * A pending row for a pushed task.
- * @throws QError `ERR_OPTION` when its time is not a number.
+ * What a pushed task asks for, copied.
+ * @throws QError `ERR_OPTION` when its time or deadline is not a number.
  */
-export function newRow(task: NewTask, now: number): Row {
+export function wishOf(task: NewTask, now: number): Wish {
+  return {
+    payload: copyEncoded(task.payload),
+    priority: task.priority,
+    runAt: dueAt(task.due, now),
+    maxAttempts: task.maxAttempts,
+    metadata: copyMetadata(task.metadata),
+    timeoutMs: task.timeoutMs ?? null,
+    deadline: deadlineAt(task.deadline ?? null, now),
+  }
+}
+
+/** Attempts kept of one task. */
+export const KEPT_ATTEMPTS = 1_000
+
+/** Shared by all rows that have no attempts, or no lines: most have no use for a list of their own. Never pushed to. */
+export const NONE: never[] = []
+
+/** A pending row for a pushed task. */
+export function newRow(task: NewTask, wish: Wish, now: number): Row {
   return {
     id: task.id,
     queue: task.queue,
-    payload: copyEncoded(task.payload),
-    priority: task.priority,
-    maxAttempts: task.maxAttempts,
     key: task.key,
-    metadata: task.metadata === null ? null : copyMetadata(task.metadata),
+    uniqueKey: task.unique?.key ?? null,
     createdAt: now,
+    ...wish,
     status: 'pending',
-    runAt: dueAt(task.due, now),
     attempt: 0,
     crashes: 0,
     token: null,
-    holder: null,
+    hold: null,
+    cancel: null,
     settledToken: null,
     checkpoint: null,
+    progress: null,
     finishedAt: null,
     finishOrder: 0,
     result: null,
     error: null,
+    attempts: NONE,
+    lines: NONE,
+    heapAt: 0,
   }
 }
 
@@ -81,46 +119,21 @@ export function newRow(task: NewTask, now: number): Row {
  * @throws QError `ERR_OPTION` for what is not a number: it would never come due.
  */
 export function dueAt(due: Due, now: number): number {
+  return moment('a due time', due, now)
+}
+
+/**
+ * A deadline by the store's clock.
+ * @throws QError `ERR_OPTION` for what is not a number.
+ */
+export function deadlineAt(deadline: Due | null, now: number): number | null {
+  return deadline === null ? null : moment('a deadline', deadline, now)
+}
+
+function moment(what: string, due: Due, now: number): number {
   const at = 'at' in due ? due.at : now + due.afterMs
   if (Number.isFinite(at)) return at
-  throw new QError('ERR_OPTION', `memory: a due time must be a finite number, got ${at}.`)
-}
-
-/** The row in the hands of a worker. */
-export function toClaimed(row: Row, token: ClaimToken): ClaimedTask {
-  return {
-    id: row.id,
-    queue: row.queue,
-    token,
-    attempt: row.attempt,
-    crashes: row.crashes,
-    payload: copyEncoded(row.payload),
-    priority: row.priority,
-    maxAttempts: row.maxAttempts,
-    runAt: row.runAt,
-    metadata: row.metadata === null ? null : copyMetadata(row.metadata),
-    checkpoint: row.checkpoint === null ? null : new Uint8Array(row.checkpoint),
-  }
-}
-
-/** The row as a reader sees it. */
-export function toStored(row: Row): StoredTask {
-  return {
-    id: row.id,
-    queue: row.queue,
-    status: row.status,
-    attempt: row.attempt,
-    crashes: row.crashes,
-    maxAttempts: row.maxAttempts,
-    priority: row.priority,
-    payload: copyEncoded(row.payload),
-    metadata: row.metadata === null ? null : copyMetadata(row.metadata),
-    createdAt: row.createdAt,
-    runAt: row.runAt,
-    finishedAt: row.finishedAt,
-    result: row.result === null ? null : copyEncoded(row.result),
-    error: row.error === null ? null : copyError(row.error),
-  }
+  throw new QError('ERR_OPTION', `memory: ${what} must be a finite number, got ${at}.`)
 }
 
 /** A row that has ended. */
@@ -130,17 +143,9 @@ export function isFinished(row: Row): row is FinishedRow {
   return row.finishedAt !== null
 }
 
-/** How a finished row ended. */
-export function toOutcome(row: FinishedRow): Outcome {
-  return {
-    id: row.id,
-    queue: row.queue,
-    status: row.status,
-    attempt: row.attempt,
-    finishedAt: row.finishedAt,
-    result: row.result === null ? null : copyEncoded(row.result),
-    error: row.error === null ? null : copyError(row.error),
-  }
+/** Neither held nor ended: it is `pending` or `failed`. */
+export function isWaiting(row: Row): boolean {
+  return row.token === null && row.finishedAt === null
 }
 
 export function copyEncoded(encoded: Encoded): Encoded {
@@ -151,8 +156,8 @@ export function copyError(error: ErrorRecord): ErrorRecord {
   return error.cause === undefined ? { ...error } : { ...error, cause: copyError(error.cause) }
 }
 
-function copyMetadata(metadata: Metadata): Metadata {
-  return Object.fromEntries(Object.entries(metadata))
+export function copyMetadata(metadata: Metadata | null): Metadata | null {
+  return metadata === null ? null : Object.fromEntries(Object.entries(metadata))
 }
 
 /** Same codec, same bytes. */

@@ -1,90 +1,123 @@
 /**
- * What a settlement, a return or a crash does to one row.
+ * What a settlement, a return, a crash or a cancel does to one row.
  *
- * Pure changes of a row: the caller puts it back into its queue or among the finished, as `Next`
- * says. A token is checked before anything is touched.
+ * Pure changes of a row: the caller puts it back into its queue or among the finished, and into the history, as
+ * `Turn` says. A token is checked before anything is touched.
  */
 import type { Settlement } from '../backend/backend.ts'
 import { CRASH_BUDGET } from '../backend/backend.ts'
+import type { AttemptResult } from '../backend/visibility.ts'
 import type { ErrorRecord } from '../error-record.ts'
+import { fingerprintOf } from '../error-record.ts'
+import type { ErrorCode } from '../error.ts'
 import type { FinalStatus } from '../task/status.ts'
 import type { Encoded } from '../task/task.ts'
 import type { Row } from './row.ts'
 import { copyEncoded, copyError, dueAt } from './row.ts'
 
-/** Where the row goes now. */
-export type Next = 'waits' | 'finished' | 'held'
+/** How an attempt can end. */
+export type EndedResult = Exclude<AttemptResult, 'running'>
+
+/** Where the row goes now, and how its attempt came out: `null` when it was given back or goes on. */
+export type Turn =
+  | { readonly next: 'waits' | 'finished'; readonly result: EndedResult }
+  | { readonly next: 'waits' | 'held'; readonly result: null }
+
+const GIVEN_BACK: Turn = { next: 'waits', result: null }
+const GOES_ON: Turn = { next: 'held', result: null }
 
 /**
  * Applies a settlement whose token is the row's current one.
  * @throws QError `ERR_OPTION` for a delay that is not a number; nothing is changed then.
  */
-export function applySettlement(row: Row, settlement: Settlement, now: number): Next {
+export function applySettlement(row: Row, settlement: Settlement, now: number): Turn {
+  if (settlement.kind === 'progress') {
+    row.checkpoint = new Uint8Array(settlement.checkpoint)
+    return GOES_ON
+  }
+  const turn = endHold(row, settlement, now)
+  row.settledToken = row.token
+  return turn
+}
+
+function endHold(row: Row, settlement: Exclude<Settlement, { kind: 'progress' }>, now: number): Turn {
   switch (settlement.kind) {
-    case 'progress':
-      row.checkpoint = new Uint8Array(settlement.checkpoint)
-      return 'held'
     case 'done':
-      return settled(row, finish(row, 'done', settlement.result, null, now))
+      return finish(row, 'done', settlement.result, null, now)
     case 'killed':
+      return finish(row, 'killed', null, settlement.error, now)
     case 'cancelled':
-      return settled(row, finish(row, settlement.kind, null, settlement.error ?? null, now))
-    case 'failed':
-      return settled(row, fail(row, settlement.error, dueAt({ afterMs: settlement.retryAfterMs }, now)))
+      return row.cancel === null ? finish(row, 'cancelled', null, settlement.error ?? null, now) : endAsked(row, now)
+    case 'failed': {
+      const runAt = dueAt({ afterMs: settlement.retryAfterMs }, now)
+      return row.cancel === null ? fail(row, 'failed', settlement.error, runAt) : endAsked(row, now)
+    }
     case 'released':
-      return settled(row, giveBack(row))
+      return giveBack(row, now)
     case 'deferred':
       row.runAt = dueAt({ afterMs: settlement.afterMs }, now)
-      return settled(row, giveBack(row))
+      return giveBack(row, now)
   }
 }
 
 /**
  * Gives a claimed row back with its attempt: it stands as before the claim, `failed` if it has
- * failed before and `pending` if not.
+ * failed before and `pending` if not. One that somebody asked to cancel ends instead.
  */
-export function giveBack(row: Row): Next {
+export function giveBack(row: Row, now: number): Turn {
+  if (row.cancel !== null) return endAsked(row, now)
   row.attempt -= 1
   row.status = row.attempt > 0 ? 'failed' : 'pending'
-  return 'waits'
+  return GIVEN_BACK
 }
 
 /** Counts a crash of the worker that held the row; the attempt stays counted. */
-export function crash(row: Row, now: number): Next {
+export function crash(row: Row, now: number): Turn {
   row.crashes += 1
+  if (row.cancel !== null) return endAsked(row, now)
   const attemptsSpent = row.maxAttempts !== null && row.attempt >= row.maxAttempts
   const crashesSpent = row.crashes >= CRASH_BUDGET
   const error = crashError(row, crashesSpent)
-  return attemptsSpent || crashesSpent ? finish(row, 'killed', null, error, now) : fail(row, error, now)
+  if (!attemptsSpent && !crashesSpent) return fail(row, 'crashed', error, now)
+  finish(row, 'killed', null, error, now)
+  return { next: 'finished', result: 'crashed' }
 }
 
-function settled(row: Row, next: Next): Next {
-  row.settledToken = row.token
-  return next
+/** Ends a row as `cancelled`. */
+export function cancelRow(row: Row, reason: string | undefined, now: number): Turn {
+  return finish(row, 'cancelled', null, ownError('ERR_CANCELLED', reason ?? 'The task was cancelled.'), now)
 }
 
-function fail(row: Row, error: ErrorRecord, runAt: number): Next {
+function endAsked(row: Row, now: number): Turn {
+  return cancelRow(row, row.cancel?.reason, now)
+}
+
+function fail(row: Row, result: 'failed' | 'crashed', error: ErrorRecord, runAt: number): Turn {
   row.error = copyError(error)
   row.runAt = runAt
   row.status = 'failed'
-  return 'waits'
+  return { next: 'waits', result }
 }
 
-function finish(row: Row, status: FinalStatus, result: Encoded | null, error: ErrorRecord | null, now: number): Next {
+function finish(row: Row, status: FinalStatus, result: Encoded | null, error: ErrorRecord | null, now: number): Turn {
   row.result = result === null ? null : copyEncoded(result)
   row.error = error === null ? null : copyError(error)
   row.status = status
   row.finishedAt = now
   row.checkpoint = null
-  return 'finished'
+  return { next: 'finished', result: status }
 }
 
 function crashError(row: Row, crashesSpent: boolean): ErrorRecord {
   const attempts = row.maxAttempts === null ? `attempt ${row.attempt}` : `attempt ${row.attempt} of ${row.maxAttempts}`
   const reason = crashesSpent ? `; that is the limit of ${CRASH_BUDGET}` : ''
-  return {
-    name: 'QError',
-    code: 'ERR_CRASHED',
-    message: `The lease of the worker ended while it held this task (${attempts}, crash ${row.crashes}${reason}).`,
-  }
+  return ownError(
+    'ERR_CRASHED',
+    `The lease of the worker ended while it held this task (${attempts}, crash ${row.crashes}${reason}).`,
+  )
+}
+
+function ownError(code: ErrorCode, message: string): ErrorRecord {
+  const record = { name: 'QError', code, message }
+  return { ...record, fingerprint: fingerprintOf(record) }
 }

@@ -1,30 +1,29 @@
 /**
- * All rows of a memory backend: by id, by idempotency key, and in the order of their queues.
+ * All rows of a memory backend: by id, by key, and in the order of their queues.
  *
  * Finished rows are kept for readers and for repeated calls, up to a bound; the oldest go first, and
  * with them their ids and keys.
  */
-import { QError } from '../error.ts'
-import type { NewTask, Receipt, TaskId } from '../task/task.ts'
+import type { ClaimToken, TaskId } from '../task/task.ts'
+import type { KeyEntry } from './keys.ts'
+import { keyOf } from './keys.ts'
 import { QueueOrder } from './queue-order.ts'
-import type { Row } from './row.ts'
-import { newRow, sameEncoded } from './row.ts'
-
-/** Rows to be stored, and what to say of each task. Nothing is stored yet. */
-export interface PushPlan {
-  readonly rows: readonly Row[]
-  readonly receipts: readonly Receipt[]
-}
+import type { FinishedRow, Row, Wish } from './row.ts'
+import { isFinished } from './row.ts'
+import { UniqueKeys } from './uniqueness.ts'
 
 /** The rows of one memory backend. */
 export class TaskStore {
+  readonly keys: Map<string, KeyEntry> = new Map()
+  readonly uniqueKeys: UniqueKeys = new UniqueKeys()
   readonly #rows = new Map<TaskId, Row>()
-  readonly #idsByKey = new Map<string, TaskId>()
-  readonly #queues = new Map<string, QueueOrder>()
-  /** A ring of `#keepFinished` places, filled in the order they finish. */
-  readonly #finished: Row[] = []
+  readonly #orders = new Map<string, QueueOrder>()
+  readonly #queues = new Set<string>()
+  /** A ring of `#keepFinished` places, filled in the order they finish. A row that left by itself leaves a gap. */
+  readonly #finished: (Row | undefined)[] = []
   readonly #keepFinished: number
   #finishes = 0
+  #claims = 0
 
   constructor(keepFinished: number) {
     this.#keepFinished = keepFinished
@@ -34,48 +33,50 @@ export class TaskStore {
     return this.#rows.get(id)
   }
 
+  /** Every row, in no order that means anything. */
+  rows(): Iterable<Row> {
+    return this.#rows.values()
+  }
+
   /** The waiting tasks of a queue. */
   order(queue: string): QueueOrder {
-    let order = this.#queues.get(queue)
+    let order = this.#orders.get(queue)
     if (order === undefined) {
       order = new QueueOrder()
-      this.#queues.set(queue, order)
+      this.#orders.set(queue, order)
     }
     return order
   }
 
-  /**
-   * Works out which tasks are new. A known key decides before a known id.
-   *
-   * @param onOtherPayload What to do when a key was used before with another payload.
-   * @throws QError `ERR_KEY_CONFLICT`, `ERR_OPTION`
-   */
-  plan(tasks: readonly NewTask[], now: number, onOtherPayload: 'throw' | 'skip'): PushPlan {
-    const planned = new Map<TaskId, Row>()
-    const plannedKeys = new Map<string, Row>()
-    const receipts = tasks.map((task): Receipt => {
-      const key = task.key === null ? undefined : keyOf(task.queue, task.key)
-      const keyed = key === undefined ? undefined : (plannedKeys.get(key) ?? this.#rowOfKey(key))
-      if (keyed !== undefined) {
-        if (onOtherPayload === 'throw' && !sameEncoded(keyed.payload, task.payload)) throw keyConflict(task, keyed)
-        return { id: keyed.id, outcome: 'duplicate' }
-      }
-      if (planned.has(task.id) || this.#rows.has(task.id)) return { id: task.id, outcome: 'duplicate' }
-      const row = newRow(task, now)
-      planned.set(row.id, row)
-      if (key !== undefined) plannedKeys.set(key, row)
-      return { id: row.id, outcome: 'created' }
-    })
-    return { rows: [...planned.values()], receipts }
+  /** The token of a claim: never issued twice. */
+  nextToken(): ClaimToken {
+    this.#claims += 1
+    return String(this.#claims)
   }
 
-  /** Stores planned rows. Cannot fail. */
-  insert(rows: readonly Row[], now: number): void {
-    for (const row of rows) {
-      this.#rows.set(row.id, row)
-      if (row.key !== null) this.#idsByKey.set(keyOf(row.queue, row.key), row.id)
-      this.order(row.queue).add(row, now)
-    }
+  /** Queues that ever had a task, or were made known. */
+  get queues(): ReadonlySet<string> {
+    return this.#queues
+  }
+
+  /** Makes a queue known that may have no task. */
+  know(queue: string): void {
+    this.#queues.add(queue)
+  }
+
+  /** Stores a new row. */
+  insert(row: Row, now: number): void {
+    this.#rows.set(row.id, row)
+    this.know(row.queue)
+    this.order(row.queue).add(row, now)
+  }
+
+  /** Changes a waiting row and gives it its new place. */
+  change(row: Row, wish: Partial<Wish>, now: number): void {
+    const order = this.order(row.queue)
+    order.remove(row)
+    Object.assign(row, wish)
+    order.add(row, now)
   }
 
   /** Keeps a row among the finished, and forgets the oldest beyond the bound. */
@@ -89,26 +90,31 @@ export class TaskStore {
     if (oldest !== undefined) this.#forget(oldest)
   }
 
+  /** The finished rows, the first to finish first. */
+  *finishedRows(): Generator<FinishedRow, void, void> {
+    const end = this.#finishes
+    for (let n = Math.max(0, end - this.#keepFinished); n < end; n++) {
+      const row = this.#finished[n % this.#keepFinished]
+      if (row !== undefined && isFinished(row)) yield row
+    }
+  }
+
+  /** Takes a row from among the finished: it lives again. */
+  unfinish(row: Row): void {
+    this.#finished[(row.finishOrder - 1) % this.#keepFinished] = undefined
+    row.finishOrder = 0
+  }
+
+  /** Forgets a row that nobody holds. */
+  remove(row: Row): void {
+    if (isFinished(row)) this.unfinish(row)
+    else this.order(row.queue).remove(row)
+    this.#forget(row)
+  }
+
   #forget(row: Row): void {
     this.#rows.delete(row.id)
-    if (row.key !== null) this.#idsByKey.delete(keyOf(row.queue, row.key))
+    if (row.key !== null) this.keys.delete(keyOf(row.queue, row.key))
+    if (row.uniqueKey !== null) this.uniqueKeys.forget(keyOf(row.queue, row.uniqueKey), row)
   }
-
-  #rowOfKey(key: string): Row | undefined {
-    const id = this.#idsByKey.get(key)
-    return id === undefined ? undefined : this.#rows.get(id)
-  }
-}
-
-/** No queue name contains a space, so no two pairs give the same text. */
-function keyOf(queue: string, key: string): string {
-  return `${queue} ${key}`
-}
-
-function keyConflict(task: NewTask, earlier: Row): QError {
-  return new QError(
-    'ERR_KEY_CONFLICT',
-    `queue "${task.queue}": the key ${JSON.stringify(task.key)} belongs to task ${earlier.id}, which has another payload. ` +
-      'One key stands for one piece of work: put what makes this one different into the key.',
-  )
 }

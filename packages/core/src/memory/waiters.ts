@@ -52,6 +52,11 @@ export class Waiters {
     for (const waiter of waiters) waiter.arrive(outcome)
   }
 
+  /** Ends the waits for a task that will never finish, once they have yielded what they know. */
+  gone(id: TaskId, error: unknown): void {
+    for (const waiter of this.#byTask.get(id) ?? []) waiter.fail(error, false)
+  }
+
   /** Ends every wait with an error. */
   failAll(error: unknown): void {
     for (const waiter of this.#all) waiter.fail(error, true)

@@ -1,9 +1,10 @@
-/** Who is nudged when a queue may have work, and the timers that nudge when a scheduled task comes due. */
+/** Who is nudged when a queue may have work or news, and the timers that nudge when a scheduled task comes due. */
+import type { NudgeReason } from '../backend/capability.ts'
 import type { CancelTimer, Clock } from '../clock.ts'
 import type { QueueOrder } from './queue-order.ts'
 
 interface Watched {
-  readonly nudges: Set<() => void>
+  readonly nudges: Set<(reason: NudgeReason) => void>
   /** Set for the first scheduled task. */
   timer: { readonly at: number; readonly cancel: CancelTimer } | undefined
 }
@@ -20,8 +21,10 @@ export class Wakers {
   }
 
   /** Starts a subscription; the function returned ends it. */
-  subscribe(queues: readonly string[], nudge: (queue: string) => void): () => void {
-    const entries = [...new Set(queues)].map((queue) => [queue, () => nudge(queue)] as const)
+  subscribe(queues: readonly string[], nudge: (queue: string, reason: NudgeReason) => void): () => void {
+    const entries = [...new Set(queues)].map(
+      (queue) => [queue, (reason: NudgeReason): void => nudge(queue, reason)] as const,
+    )
     for (const [queue, call] of entries) {
       let watched = this.#watched.get(queue)
       if (watched === undefined) {
@@ -41,13 +44,21 @@ export class Wakers {
     }
   }
 
-  /** Tasks were added to these queues, or came due: nudges where there is work, and sets the timers. */
+  /** What waits in these queues is not what it was: nudges where there is work, and sets the timers. */
   changed(queues: Iterable<string>): void {
     for (const queue of queues) {
       const watched = this.#watched.get(queue)
       if (watched === undefined) continue
       this.#arm(queue, watched)
-      if (this.#order(queue).hasDue(this.#clock.now())) nudgeAll(watched)
+      if (this.#order(queue).hasDue(this.#clock.now())) nudgeAll(watched, 'work')
+    }
+  }
+
+  /** A beat of the workers of these queues brings something new. */
+  news(queues: Iterable<string>): void {
+    for (const queue of queues) {
+      const watched = this.#watched.get(queue)
+      if (watched !== undefined) nudgeAll(watched, 'news')
     }
   }
 
@@ -72,10 +83,10 @@ export class Wakers {
   }
 }
 
-function nudgeAll(watched: Watched): void {
+function nudgeAll(watched: Watched, reason: NudgeReason): void {
   for (const call of Array.from(watched.nudges)) {
     try {
-      call()
+      call(reason)
     } catch {
       // A hint: what its receiver throws must not fail the push that caused it.
     }

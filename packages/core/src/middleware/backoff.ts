@@ -2,7 +2,8 @@
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import { QError } from '../error.ts'
-import { checkKnownOptions } from '../options.ts'
+import { checkKnownOptions, checkNumber } from '../options.ts'
+import { show } from '../show.ts'
 
 /** Milliseconds to wait after attempt number `attempt` (1 for the first) failed. */
 export type Backoff = (attempt: number) => number
@@ -31,11 +32,11 @@ export function exponential(options: ExponentialOptions = {}): Backoff {
   checkKnownOptions('exponential', options, ['min', 'max', 'factor', 'jitter'])
   const min = toMs(options.min ?? '1s', 'min')
   const max = options.max === undefined ? Math.max(DEFAULT_MAX_MS, min) : toMs(options.max, 'max', { min })
-  const factor = ratio('factor', options.factor ?? 2, 1, 10)
-  const jitter = ratio('jitter', options.jitter ?? 0.2, 0, 1)
+  const factor = checkNumber('exponential', 'factor', options.factor ?? 2, 1, 10)
+  const spread = checkNumber('exponential', 'jitter', options.jitter ?? 0.2, 0, 1)
   return (attempt) => {
     const pause = Math.min(max, min * factor ** Math.min(Math.max(0, attempt - 1), LARGEST_EXPONENT))
-    return Math.round(pause * (1 + jitter * (2 * Math.random() - 1)))
+    return Math.round(pause * (1 + spread * (2 * Math.random() - 1)))
   }
 }
 
@@ -48,7 +49,13 @@ export function fixed(pause: Duration): Backoff {
   return () => ms
 }
 
-function ratio(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value === 'number' && value >= min && value <= max) return value
-  throw new QError('ERR_OPTION', `exponential: ${name} must be a number from ${min} to ${max}, got ${String(value)}.`)
+/**
+ * Spreads the pauses of another backoff, also one of your own, by `share` up and down: 0 to 1, default 0.2.
+ * @throws QError `ERR_OPTION`
+ */
+export function jitter(backoff: Backoff, share: number = 0.2): Backoff {
+  if (typeof backoff !== 'function')
+    throw new QError('ERR_OPTION', `jitter: takes a backoff, such as fixed("10s"), got ${show(backoff)}.`)
+  const checked = checkNumber('jitter', 'share', share, 0, 1)
+  return (attempt) => Math.round(backoff(attempt) * (1 + checked * (2 * Math.random() - 1)))
 }

@@ -6,11 +6,11 @@
  * reads its policy, and reads it in worker/attempt.ts only.
  */
 import { checkInteger, checkKnownOptions } from '../options.ts'
-import { MAX_ATTEMPTS } from '../task/builder.ts'
+import { MAX_ATTEMPTS } from '../task/push-options.ts'
 import { QError } from '../error.ts'
 import type { TaskContext } from '../worker/context.ts'
 import { type Backoff, exponential } from './backoff.ts'
-import type { Middleware } from './middleware.ts'
+import { type Middleware, named } from './middleware.ts'
 
 /** Executions of a task that sets no `maxAttempts`, on a worker without `retry()`. */
 export const DEFAULT_MAX_ATTEMPTS = 5
@@ -54,6 +54,14 @@ export function retry(options: RetryOptions = {}): Middleware {
     throw new QError('ERR_OPTION', 'retry: retryIf must be a function.')
   const limit = checkInteger('retry', 'retries', retries, 0, MAX_ATTEMPTS - 1) + 1
   const policy: RetryPolicy = { limit, backoff, ...(retryIf === undefined ? {} : { retryIf }) }
-  const passThrough: Middleware = (_ctx, next) => next()
-  return Object.assign(passThrough, { retry: policy })
+  const made = named('retry', (_ctx, next) => next(), { retry: policy })
+  policiesOnly.add(made)
+  return made
+}
+
+const policiesOnly = new WeakSet<object>()
+
+/** Whether it is a `retry()` and nothing else: there is no need to run it around every attempt. */
+export function isPolicyOnly(middleware: object): boolean {
+  return policiesOnly.has(middleware)
 }

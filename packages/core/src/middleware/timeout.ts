@@ -2,7 +2,7 @@
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import { QError } from '../error.ts'
-import type { Middleware } from './middleware.ts'
+import { type Middleware, named } from './middleware.ts'
 
 /**
  * Fails the attempt with `ERR_TIMEOUT` when the middlewares after it and the handler take longer,
@@ -12,15 +12,19 @@ import type { Middleware } from './middleware.ts'
  */
 export function timeout(limit: Duration): Middleware {
   const ms = toMs(limit, 'timeout', { min: 1 })
-  return (ctx, next) =>
-    new Promise((resolve, reject) => {
-      const cancel = ctx.clock.after(ms, () => {
-        const error = timeoutError(ctx.taskId, ms)
-        ctx.abort(error)
-        reject(error)
-      })
-      next().finally(cancel).then(resolve, reject)
-    })
+  return named(
+    'timeout',
+    (ctx, next) =>
+      new Promise((resolve, reject) => {
+        const cancel = ctx.clock.after(ms, () => {
+          const error = timeoutError(ctx.taskId, ms)
+          ctx.abort(error)
+          reject(error)
+        })
+        ctx.onEnd(cancel)
+        next().finally(cancel).then(resolve, reject)
+      }),
+  )
 }
 
 /** Says which task ran for how long. */

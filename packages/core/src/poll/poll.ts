@@ -9,16 +9,22 @@ import { sleep } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import { QError } from '../error.ts'
-import { checkKnownOptions } from '../options.ts'
+import { checkKnownOptions, checkNumber } from '../options.ts'
 import { show } from '../show.ts'
 
-/** Decides when an idle worker looks again. Holds no state, so that many workers can share one. */
+/**
+ * Decides when an idle worker looks again. Many workers may share one: what it remembers of one it keeps by `worker`.
+ * One that rejects, or answers at once, slows the worker down but does not hurt it.
+ */
 export interface PollStrategy {
   /**
-   * Resolves when it is time to look again, or when the signal aborts; never rejects.
+   * Resolves when it is time to look again, or when the signal aborts.
    * @param idle How many looks in a row found nothing; 0 after work or a wake-up.
+   * @param worker The same object at each tick of one life of a worker.
    */
-  tick(idle: number, clock: Clock, signal: AbortSignal): Promise<void>
+  tick(idle: number, clock: Clock, signal: AbortSignal, worker: object): Promise<void>
+  /** This worker is over and ticks no more: what was kept for it, such as a stream, can be let go. Must not throw. */
+  end?(worker: object): void
 }
 
 /** Options of {@link PollEvery.withBackoff}. */
@@ -55,8 +61,8 @@ export class PollEvery implements PollStrategy {
     return new PollEvery(
       this.#intervalMs,
       maxMs,
-      ratio('factor', options.factor ?? 2, 1, 10),
-      ratio('jitter', options.jitter ?? 0.1, 0, 1),
+      checkNumber('withBackoff', 'factor', options.factor ?? 2, 1, 10),
+      checkNumber('withBackoff', 'jitter', options.jitter ?? 0.1, 0, 1),
     )
   }
 
@@ -72,7 +78,15 @@ export function pollEvery(interval: Duration): PollEvery {
   return new PollEvery(intervalMs, intervalMs, 1, 0)
 }
 
-function ratio(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value === 'number' && value >= min && value <= max) return value
-  throw new QError('ERR_OPTION', `withBackoff: ${name} must be a number from ${min} to ${max}, got ${show(value)}.`)
+/**
+ * The strategy, or an error that says how to make one.
+ * @throws QError `ERR_OPTION` for what has no `tick()`, such as a duration.
+ */
+export function checkPoll(where: string, poll: unknown): PollStrategy {
+  if (typeof (poll as Partial<PollStrategy> | null)?.tick === 'function') return poll as PollStrategy
+  const use =
+    typeof poll === 'string' || typeof poll === 'number'
+      ? `pollEvery(${show(poll)})`
+      : 'pollEvery("5s"), pollWhen(…), pollOn(…) or pollRace(…)'
+  throw new QError('ERR_OPTION', `${where}: poll must be a strategy, got ${show(poll)}. Use ${use}.`)
 }

@@ -43,13 +43,44 @@ export interface NewTask {
   /** Idempotency key, unique in its queue, at most 200 characters. */
   readonly key: string | null
   readonly metadata: Metadata | null
+  /** At most one task like this at a time. Needs the capability `unique`. Default: none. */
+  readonly unique?: Uniqueness | null
+  /** The longest one attempt may take, in milliseconds. Default `null`: the worker decides. */
+  readonly timeoutMs?: number | null
+  /** No attempt starts after this, and one under way is ended. Default `null`: none. */
+  readonly deadline?: Due | null
+}
+
+/**
+ * For how long a task keeps others with its key out of its queue.
+ * - `waiting`: until an attempt starts (a task that failed and waits for its next attempt counts as waiting)
+ * - `unfinished`: until it is `done`, `killed` or `cancelled`
+ */
+export type UniqueWhile = 'waiting' | 'unfinished'
+
+/** One task per key and queue at a time. Apart from the idempotency `key`: it has a name space of its own and ends. */
+export interface Uniqueness {
+  /** 1 to 200 characters. */
+  readonly key: string
+  /** Default `unfinished`. */
+  readonly while: UniqueWhile
+  /** Others are also kept out for this long after the task was pushed, whatever became of it. 0: no longer than `while`. */
+  readonly windowMs: number
+  /**
+   * What a push does that meets a task which keeps it out.
+   * - `keep`: nothing; the receipt says `duplicate`
+   * - `replace`: puts its payload, priority, time, limits and metadata in the place of those of the waiting task,
+   *   whose id and attempts stay; the receipt says `replaced`. One that does not wait is kept: `duplicate`.
+   */
+  readonly otherwise: 'keep' | 'replace'
 }
 
 /** What became of one pushed task. */
 export interface Receipt {
   /** The task that exists now: the new one, or the earlier one with the same key or id. */
   readonly id: TaskId
-  readonly outcome: 'created' | 'duplicate'
+  /** `replaced`: the task named waited, and was given what this push brought (see {@link Uniqueness}). */
+  readonly outcome: 'created' | 'duplicate' | 'replaced'
 }
 
 /** A task in a worker's hands, still encoded. */
@@ -69,6 +100,10 @@ export interface ClaimedTask {
   readonly metadata: Metadata | null
   /** What the last `progress` settlement left, if any. */
   readonly checkpoint: Uint8Array | null
+  /** The longest this attempt may take, in milliseconds; `null` or absent: the worker decides. */
+  readonly timeoutMs?: number | null
+  /** Milliseconds from the claim to the task's deadline, by the store's clock; may be negative. `null` or absent: none. */
+  readonly deadlineInMs?: number | null
 }
 
 /** A task as a reader finds it, in any status. */
@@ -90,6 +125,24 @@ export interface StoredTask {
   readonly result: Encoded | null
   /** The last error: of a task that waits for its next attempt, or that was killed. */
   readonly error: ErrorRecord | null
+  /** The task's own limit of one attempt, in milliseconds. */
+  readonly timeoutMs: number | null
+  /** Milliseconds since the epoch. */
+  readonly deadline: number | null
+  /** Somebody asked for its end while it was being worked on. */
+  readonly cancelling: boolean
+  /** What its handler last said of how far it is; `null` when it said nothing or the backend keeps none. */
+  readonly progress: Progress | null
+}
+
+/** How far a task is, as its handler says. */
+export interface Progress {
+  /** 0 or more, in units of the handler's own. */
+  readonly done: number
+  /** How much there is, if known. */
+  readonly total: number | null
+  /** At most 500 characters. */
+  readonly note: string | null
 }
 
 /** How a task ended. */

@@ -9,10 +9,16 @@ import { isQError } from '../error.ts'
 import { type ErrorRecord, toErrorRecord } from '../error-record.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../middleware/retry.ts'
 import { MAX_DURATION_MS } from '../duration.ts'
-import type { AbortError, DeferredError, RetryAfterError } from '../steer.ts'
-import { decodeTagged, encodeBounded } from '../storage/storage.ts'
+import {
+  type DeferredError,
+  type FilteredError,
+  isSteering,
+  type RetryAfterError,
+  type SteeringError,
+} from '../steer.ts'
 import type { Encoded } from '../task/task.ts'
 import type { RunningTask } from './context.ts'
+import { deadlineError } from './deadline.ts'
 import type { TaskSource } from './options.ts'
 
 /** How an attempt ended. */
@@ -36,7 +42,7 @@ export interface AttemptPlan {
 export function attempt(plan: AttemptPlan, task: RunningTask): void {
   const { source } = plan
   try {
-    task.args = decodeTagged(source.codec, task.task.payload, task.task.queue)
+    task.args = source.values.decodeArgs(task.task.payload)
   } catch (error) {
     return conclude(plan, task, killed(task, error))
   }
@@ -54,78 +60,86 @@ export function attempt(plan: AttemptPlan, task: RunningTask): void {
   }
 }
 
-/** Ends an attempt from outside (timeout); its handler's own end will change nothing. */
+/** Ends an attempt from outside (timeout, deadline); its handler's own end will change nothing. */
 export function fail(plan: AttemptPlan, task: RunningTask, error: unknown): void {
   conclude(plan, task, failed(plan, task, error))
 }
 
 function conclude(plan: AttemptPlan, task: RunningTask, decision: Decision): void {
   if (task.ended) return
-  task.ended = true
+  // First those who hold something for the attempt: what takes its slot may need it.
+  task.end(decision.thrown)
   plan.end(task, decision)
 }
 
 function done(plan: AttemptPlan, task: RunningTask, value: unknown): Decision {
-  const { id, token, queue } = task.task
-  let result: Encoded | null = null
-  if (value !== undefined) {
-    try {
-      result = encodeBounded(plan.source.codec, value, plan.source.maxPayloadBytes, queue)
-    } catch (error) {
-      // The handler has had its effects; running it again would repeat them and not help.
-      return killed(task, error)
-    }
+  const { id, token } = task.task
+  let result: Encoded | null
+  try {
+    result = plan.source.values.encodeResult(value)
+  } catch (error) {
+    // The handler has had its effects; running it again would repeat them and not help.
+    return killed(task, error)
   }
   return {
     settlement:
       task.follows === undefined
-        ? { id, token, kind: 'done', result }
-        : { id, token, kind: 'done', result, follow: task.follows },
+        ? { id, token, kind: 'done', result, ranMs: ran(task) }
+        : { id, token, kind: 'done', result, ranMs: ran(task), follow: task.follows },
   }
 }
 
 function failed(plan: AttemptPlan, task: RunningTask, thrown: unknown): Decision {
   const { id, token } = task.task
+  // The store knows who asked, and why.
+  if (task.cancelled) return { settlement: { id, token, kind: 'cancelled', ranMs: ran(task) }, thrown }
+  if (isQError(thrown, 'ERR_DEADLINE') && isLate(task, 0)) return killed(task, thrown)
   const steer = steering(thrown)
   if (steer?.code === 'ERR_ABORT') return killed(task, thrown)
-  if (steer?.code === 'ERR_DEFERRED')
-    return {
-      settlement: {
-        id,
-        token,
-        kind: 'deferred',
-        afterMs: span((steer as DeferredError).afterMs) ?? 0,
-      },
-      thrown,
-    }
-  if (steer === undefined && task.evicted) return { settlement: { id, token, kind: 'released' }, thrown }
+  if (steer?.code === 'ERR_FILTERED')
+    return (steer as FilteredError).ending === 'cancelled'
+      ? { settlement: { id, token, kind: 'cancelled', error: toErrorRecord(thrown), ranMs: ran(task) }, thrown }
+      : killed(task, thrown)
+  if (steer?.code === 'ERR_DEFERRED') {
+    const afterMs = span((steer as DeferredError).afterMs) ?? 0
+    if (isLate(task, afterMs)) return killed(task, thrown, deadlineError(id, thrown))
+    return { settlement: { id, token, kind: 'deferred', afterMs, ranMs: ran(task) }, thrown }
+  }
+  if (steer === undefined && task.evicted)
+    return { settlement: { id, token, kind: 'released', ranMs: ran(task) }, thrown }
   const { policy } = plan
   if (task.attempt >= (task.task.maxAttempts ?? policy.limit)) return killed(task, thrown)
   if (steer === undefined && policy.retryIf !== undefined && !worthRetrying(policy.retryIf, thrown, task))
     return killed(task, thrown)
   const asked = steer === undefined ? undefined : span((steer as RetryAfterError).afterMs)
+  const retryAfterMs = asked ?? pause(policy, task.attempt)
+  if (isLate(task, retryAfterMs)) return killed(task, thrown, deadlineError(id, thrown))
   return {
-    settlement: {
-      id,
-      token,
-      kind: 'failed',
-      error: toErrorRecord(thrown),
-      retryAfterMs: asked ?? pause(policy, task.attempt),
-    },
+    settlement: { id, token, kind: 'failed', error: toErrorRecord(thrown), retryAfterMs, ranMs: ran(task) },
     thrown,
   }
 }
 
-function killed(task: RunningTask, thrown: unknown): Decision {
-  const error: ErrorRecord = toErrorRecord(thrown)
-  return { settlement: { id: task.task.id, token: task.task.token, kind: 'killed', error }, thrown }
+/** @param reason What to store instead of what was thrown. */
+function killed(task: RunningTask, thrown: unknown, reason: unknown = thrown): Decision {
+  const error: ErrorRecord = toErrorRecord(reason)
+  const { id, token } = task.task
+  return { settlement: { id, token, kind: 'killed', error, ranMs: ran(task) }, thrown }
+}
+
+/** How long the attempt has run; never negative, though clocks are set back. */
+function ran(task: RunningTask): number {
+  return Math.max(0, Math.round(task.clock.now() - task.startedAt))
+}
+
+/** Whether an attempt that begins `afterMs` from now begins after the task's deadline. */
+function isLate(task: RunningTask, afterMs: number): boolean {
+  return task.deadlineAt !== Infinity && task.clock.now() + afterMs >= task.deadlineAt
 }
 
 /** The error by which a handler steers, if it is one. */
-function steering(thrown: unknown): AbortError | RetryAfterError | DeferredError | undefined {
-  return isQError(thrown, 'ERR_ABORT') || isQError(thrown, 'ERR_DEFERRED') || isQError(thrown, 'ERR_RETRY_AFTER')
-    ? (thrown as AbortError | RetryAfterError | DeferredError)
-    : undefined
+function steering(thrown: unknown): SteeringError | undefined {
+  return isSteering(thrown) ? thrown : undefined
 }
 
 function worthRetrying(retryIf: NonNullable<RetryPolicy['retryIf']>, thrown: unknown, task: RunningTask): boolean {

@@ -4,7 +4,9 @@
  * At any time there is at most one loop. It ends, and the next begins under a new instance, when the lease is
  * lost or when a claim may have taken tasks that nobody here knows of.
  */
+import type { BeatReply, WorkerCommand } from '../backend/backend.ts'
 import type { InstanceId } from '../task/task.ts'
+import type { PauseCause } from './event.ts'
 import { loseTask } from './heartbeat.ts'
 import { ClaimLoop, type LoopHost } from './loop.ts'
 import type { Membership } from './membership.ts'
@@ -16,6 +18,8 @@ export interface ClaimingHost extends Omit<LoopHost, 'instance' | 'leaseLost' | 
   readonly running: RunningTasks
   /** Aborts when the worker begins to stop. */
   readonly over: AbortSignal
+  /** Somebody asked the worker to stop, from wherever. */
+  readonly stop: () => void
 }
 
 /** The claiming side of one life. */
@@ -25,7 +29,8 @@ export class Claiming {
   readonly #failures = { count: 0 }
   #loop: ClaimLoop | undefined = undefined
   #started = false
-  #paused = false
+  readonly #pauses = new Set<PauseCause>()
+  #command: WorkerCommand = 'work'
   #joining = false
   #doubtful = false
 
@@ -34,7 +39,15 @@ export class Claiming {
   }
 
   get paused(): boolean {
-    return this.#paused
+    return this.#pauses.size > 0
+  }
+  /** Why it is paused; each has to end by itself. */
+  get pausedBy(): readonly PauseCause[] {
+    return [...this.#pauses]
+  }
+  /** What somebody last asked of this worker from outside. */
+  get command(): WorkerCommand {
+    return this.#command
   }
 
   /** Whether a claim, or what has to come before one, should be getting somewhere right now. */
@@ -49,19 +62,35 @@ export class Claiming {
     this.#work()
   }
 
-  pause(): void {
-    if (this.#paused || this.#host.over.aborted) return
-    this.#paused = true
-    this.#host.events.emit({ type: 'pause' })
+  pause(by: PauseCause): void {
+    if (this.#pauses.has(by) || this.#host.over.aborted) return
+    this.#pauses.add(by)
+    this.#host.events.emit({ type: 'pause', by })
     void this.#end()
     this.#host.slots.close()
   }
 
-  resume(): void {
-    if (!this.#paused || this.#host.over.aborted) return
-    this.#paused = false
-    this.#host.events.emit({ type: 'resume' })
+  /** Ends the pause of this cause; the worker goes on when no other is left. */
+  resume(by: PauseCause): void {
+    if (!this.#pauses.has(by) || this.#host.over.aborted) return
+    this.#pauses.delete(by)
+    this.#host.events.emit({ type: 'resume', by })
     this.#work()
+  }
+
+  /** Obeys what a beat of the current instance brought. */
+  heard(instance: InstanceId, reply: BeatReply): void {
+    const { membership, source, events, stop } = this.#host
+    if (instance !== membership.instance) return
+    if (reply.paused?.includes(source.queue) === true) this.pause('queue')
+    else this.resume('queue')
+    const { command = 'work' } = reply
+    if (command === this.#command) return
+    this.#command = command
+    events.emit({ type: 'command', command })
+    if (command === 'pause') this.pause('command')
+    else this.resume('command')
+    if (command === 'stop') stop()
   }
 
   /** Slots or buffer changed. */
@@ -94,7 +123,7 @@ export class Claiming {
 
   #work(): void {
     const { membership, slots } = this.#host
-    if (!this.#started || this.#paused || this.#joining || this.#loop !== undefined) return
+    if (!this.#started || this.paused || this.#joining || this.#loop !== undefined) return
     if (!membership.joined) return
     if (this.#doubtful) return void this.#join()
     slots.open()
@@ -115,8 +144,10 @@ export class Claiming {
 
   /** What a claim without a reply took is held by an instance that lives: that instance must end. */
   #doubt(loop: ClaimLoop): void {
+    // An instance that is not the current one ends anyway.
+    if (loop.instance !== this.#host.membership.instance) return
     this.#doubtful = true
-    if (this.#loop !== loop) return
+    // The loop may be a later one of the same instance: a pause that ended lies between them.
     void this.#end()
     // What is buffered belongs to the instance that retires; it goes back like the rest.
     this.#host.slots.close()
@@ -124,10 +155,10 @@ export class Claiming {
   }
 
   async #join(): Promise<void> {
-    this.#doubtful = false
     this.#joining = true
     try {
       await this.#host.membership.join(false, this.#host.over)
+      this.#doubtful = false
     } catch (error) {
       this.#host.closed(error)
     } finally {

@@ -5,6 +5,7 @@
  * round trips that many must be at hand. For tasks much longer than a round trip this rounds to
  * none, and only free slots are claimed for; others can have the rest. From a cold start nothing is
  * known and growth is fast but stepwise: a claim that came back full may be followed by one four times as large.
+ * Large payloads are claimed ahead only as far as memory allows, by what those before them weighed.
  */
 
 /** Most tasks of one claim. */
@@ -16,9 +17,12 @@ const MIN_MEAN_MS = 0.01
 /** Round trips to hide. */
 const AHEAD = 2
 const GROWTH = 4
+/** What waits to be started should not weigh more than this: 16 MiB. */
+const MAX_BUFFERED_BYTES = 16 * 1024 * 1024
 /** Weight of a new sample in the running means. */
 const WEIGHT = 0.05
 const ROUND_TRIP_WEIGHT = 0.2
+const BYTES_WEIGHT = 0.2
 
 /** Measures and answers, for one worker. */
 export class Demand {
@@ -27,6 +31,7 @@ export class Demand {
   #meanMs = 0
   #samples = 0
   #roundTripMs = MIN_ROUND_TRIP_MS
+  #meanBytes = 0
   #ceiling: number
   #depth = 0
 
@@ -47,8 +52,12 @@ export class Demand {
     this.#meanMs += (durationMs - this.#meanMs) * Math.max(WEIGHT, 1 / this.#samples)
   }
 
-  /** A claim came back. */
-  claimed(asked: number, got: number, durationMs: number): void {
+  /**
+   * A claim came back.
+   * @param bytes What the tasks weigh together.
+   */
+  claimed(asked: number, got: number, durationMs: number, bytes: number): void {
+    if (got > 0) this.#weighed(bytes / got)
     this.#roundTripMs += (Math.max(durationMs, MIN_ROUND_TRIP_MS) - this.#roundTripMs) * ROUND_TRIP_WEIGHT
     if (got >= asked) this.#ceiling = Math.min(MAX_CLAIM, Math.max(this.#ceiling, asked * GROWTH))
     this.#depth = this.#samples === 0 ? 0 : this.#deep()
@@ -73,6 +82,12 @@ export class Demand {
 
   #deep(): number {
     const rate = this.#concurrency / Math.max(this.#meanMs, MIN_MEAN_MS)
-    return Math.min(this.#bufferSize, MAX_CLAIM, Math.floor(rate * this.#roundTripMs * AHEAD))
+    const affordable = MAX_BUFFERED_BYTES / Math.max(this.#meanBytes, 1)
+    return Math.min(this.#bufferSize, MAX_CLAIM, Math.floor(Math.min(affordable, rate * this.#roundTripMs * AHEAD)))
+  }
+
+  /** Large tasks are believed at once, small ones after them bit by bit. */
+  #weighed(bytes: number): void {
+    this.#meanBytes = Math.max(bytes, this.#meanBytes + (bytes - this.#meanBytes) * BYTES_WEIGHT)
   }
 }

@@ -5,8 +5,8 @@
  * is neither silent nor a storm.
  */
 import { toErrorRecord } from '../error-record.ts'
-import type { WorkerHandle } from './context.ts'
-import type { WorkerEvent } from './event.ts'
+import type { WorkerHandle } from './handle.ts'
+import type { ErrorPlace, WorkerEvent } from './event.ts'
 
 /** Hears a worker's events. What it throws or rejects with becomes an `error` event for the others. */
 export type WorkerListener = (worker: WorkerHandle, event: WorkerEvent) => unknown
@@ -73,12 +73,18 @@ export class Emitter {
 function trouble(event: WorkerEvent): string | undefined {
   if (event.type === 'error') {
     const { name, message } = toErrorRecord(event.error)
-    return `${event.where} failed, ${event.retryMs === null ? 'not repeated' : `next try in ${Math.round(event.retryMs)} ms`}: ${name}: ${message.slice(0, 500)}`
+    return `${event.where} failed, ${whatNext(event.where, event.retryMs)}: ${name}: ${message.slice(0, 500)}`
   }
   if (event.type === 'stalled') return `nothing was claimed or settled for ${event.sinceMs} ms; looking again.`
   if (event.type === 'still-running')
     return `the handler of task ${event.id} goes on ${event.sinceMs} ms after its attempt ended; it ignores ctx.signal.`
+  if (event.type === 'log-dropped') return `${event.lines} lines of ctx.log were not stored.`
   if (event.type === 'lease-lost')
     return event.id === undefined ? 'its lease ended; registering again.' : `task ${event.id} passed to another worker.`
   return undefined
+}
+
+function whatNext(where: ErrorPlace, retryMs: number | null): string {
+  if (retryMs !== null) return `next try in ${Math.round(retryMs)} ms`
+  return where === 'wake' ? 'the backend mends it while polling goes on' : 'not repeated'
 }

@@ -2,10 +2,10 @@
  * Keeps one instance's lease, and hears what became of its tasks, in one call per beat.
  *
  * The lease is trusted from the moment a beat was sent, which is before the store renewed it. When that
- * trust has run out (the process was stopped, the store was away) nothing new is started until a beat
+ * trust has run out (the process was stopped, the machine slept, the store was away) nothing new is started until a beat
  * has come back; what runs goes on until the store says that it is lost.
  */
-import type { Backend } from '../backend/backend.ts'
+import type { Backend, BeatReply } from '../backend/backend.ts'
 import type { CancelTimer, Clock } from '../clock.ts'
 import { isQError, QError } from '../error.ts'
 import type { InstanceId } from '../task/task.ts'
@@ -14,9 +14,15 @@ import type { Emitter } from './emitter.ts'
 import type { Patience } from './patience.ts'
 import type { RunningTasks } from './running.ts'
 import { isClosed, troubleBackoff } from './trouble.ts'
+import type { Sent } from './trust.ts'
+import { sent, Trust } from './trust.ts'
 
 /** Beats in one lease. */
 export const BEATS_PER_LEASE = 4
+/** Tasks that have been at work for less than this are not named in a beat: most end before anybody could care. */
+const AT_WORK_MS = 500
+/** Least time between beats that are sent because of news. */
+const NEWS_GAP_MS = 250
 
 /** What a heartbeat needs of its worker. */
 export interface HeartbeatHost {
@@ -31,33 +37,54 @@ export interface HeartbeatHost {
   readonly closed: (error: unknown) => void
   /** The lease is surely held again. */
   readonly trusted: () => void
+  /** A beat goes out because there may be news. */
+  readonly news: () => void
+  /** What the store wants of the worker. */
+  readonly heard: (instance: InstanceId, reply: BeatReply) => void
 }
 
 /** The pulse of one instance. */
 export class Heartbeat {
   readonly #host: HeartbeatHost
   readonly #everyMs: number
-  #trustedUntil: number
-  #lastAt: number
+  readonly #trust: Trust
+  #sentAt = -Infinity
+  #news = false
   #cancel: CancelTimer | undefined = undefined
   #beating = false
   #stopped = false
   #failures = 0
 
-  /** @param registeredAt When the registration was sent. */
-  constructor(host: HeartbeatHost, registeredAt: number) {
+  /** @param registered When the registration was sent. */
+  constructor(host: HeartbeatHost, registered: Sent) {
     this.#host = host
     this.#everyMs = host.leaseMs / BEATS_PER_LEASE
-    this.#trustedUntil = registeredAt + host.leaseMs
-    this.#lastAt = registeredAt
+    this.#trust = new Trust(host.clock, host.leaseMs, registered)
     this.#schedule(this.#everyMs)
   }
 
   /** Whether the lease is surely held; when it is not, a beat goes out to find out. */
   trusts(now: number): boolean {
-    if (now < this.#trustedUntil) return true
+    if (this.#trust.holds(now)) return true
     if (!this.#beating && this.#failures === 0) void this.#beat()
     return false
+  }
+
+  /** Whether the lease is surely held, and when the store last said so, by the wall clock. */
+  held(now: number): boolean {
+    return this.#trust.holds(now)
+  }
+  get heldAt(): number {
+    return this.#trust.since
+  }
+
+  /** There may be news: beats at once, but not more often than a few times a second. */
+  news(): void {
+    if (this.#stopped || this.#news) return
+    this.#news = true
+    if (this.#beating) return
+    this.#cancel?.()
+    this.#scheduleNews()
   }
 
   stop(): void {
@@ -70,22 +97,32 @@ export class Heartbeat {
     this.#cancel = this.#host.clock.after(ms, () => void this.#beat())
   }
 
+  #scheduleNews(): void {
+    const waitMs = this.#sentAt + NEWS_GAP_MS - this.#host.clock.now()
+    if (waitMs <= 0) void this.#beat()
+    else this.#schedule(waitMs)
+  }
+
   async #beat(): Promise<void> {
     if (this.#stopped || this.#beating) return
     this.#beating = true
     this.#cancel?.()
-    try {
-      this.#schedule(await this.#renew())
-    } finally {
-      this.#beating = false
-    }
+    const nextMs = await this.#renew()
+    this.#beating = false
+    if (this.#news && this.#failures === 0 && !this.#stopped) this.#scheduleNews()
+    else this.#schedule(nextMs)
   }
 
   /** @returns When to beat again. */
   async #renew(): Promise<number> {
     const { backend, clock, events, patience, instance, leaseMs } = this.#host
-    const sentAt = clock.now()
-    const named = this.#atWorkSince(this.#lastAt)
+    const beat = sent(clock)
+    const sentAt = beat.now
+    const asked = this.#news
+    this.#news = false
+    if (asked) this.#host.news()
+    const named = this.#atWork(asked ? sentAt : sentAt - AT_WORK_MS)
+    this.#sentAt = sentAt
     const request = {
       instance,
       leaseMs,
@@ -100,9 +137,10 @@ export class Heartbeat {
         this.#host.leaseLost(instance)
         return this.#everyMs
       }
-      this.#lastAt = sentAt
-      this.#trustedUntil = sentAt + leaseMs
+      this.#trust.renewed(beat)
       this.#tellLost(named, reply.lost)
+      this.#tellCancelled(named, reply.cancelled)
+      this.#host.heard(instance, reply)
       if (events.active) events.emit({ type: 'heartbeat', running: named.length, durationMs: clock.now() - sentAt })
       this.#host.trusted()
       return this.#everyMs
@@ -111,16 +149,18 @@ export class Heartbeat {
       if (isQError(error, 'ERR_LEASE_LOST')) this.#host.leaseLost(instance)
       else if (isClosed(error)) this.#host.closed(error)
       this.#failures += 1
+      this.#news ||= asked
       const retryMs = Math.min(this.#everyMs, troubleBackoff(this.#failures))
       events.emit({ type: 'error', where: 'beat', error, retryMs })
       return retryMs
     }
   }
 
-  #atWorkSince(before: number): RunningTask[] {
+  /** Those that started by then, oldest first. */
+  #atWork(startedBy: number): RunningTask[] {
     const named: RunningTask[] = []
     for (const task of this.#host.running) {
-      if (task.startedAt > before) break
+      if (task.startedAt > startedBy) break
       if (!task.lost && task.instance === this.#host.instance) named.push(task)
     }
     return named
@@ -139,6 +179,22 @@ export class Heartbeat {
       })
     }
   }
+
+  #tellCancelled(named: readonly RunningTask[], cancelled: readonly string[] = []): void {
+    if (cancelled.length === 0) return
+    const asked = new Set(cancelled)
+    for (const task of named) {
+      if (!asked.has(task.task.id) || task.ended || task.lost || task.cancelled) continue
+      task.cancelled = true
+      const { id, queue, attempt } = task.task
+      this.#host.events.emit({ type: 'cancelled', id, queue, attempt })
+      task.abort(cancelledError(id))
+    }
+  }
+}
+
+function cancelledError(id: string): QError {
+  return new QError('ERR_CANCELLED', `Somebody asked for the end of task ${id}; stop working on it.`)
 }
 
 /** Marks an attempt as no longer ours and asks its handler to stop. */
@@ -147,7 +203,7 @@ export function loseTask(task: RunningTask): void {
   task.abort(
     new QError(
       'ERR_LEASE_LOST',
-      `Task ${task.task.id} was given to another worker or cancelled; what this attempt does no longer counts.`,
+      `Task ${task.task.id} was given to another worker or removed; what this attempt does no longer counts.`,
     ),
   )
 }

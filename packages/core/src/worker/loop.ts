@@ -8,7 +8,7 @@ import type { ClaimReply } from '../backend/backend.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import { isQError } from '../error.ts'
-import type { InstanceId } from '../task/task.ts'
+import type { ClaimedTask, InstanceId } from '../task/task.ts'
 import type { Demand } from './demand.ts'
 import type { Emitter } from './emitter.ts'
 import type { TaskSource } from './options.ts'
@@ -52,6 +52,11 @@ export class ClaimLoop {
   constructor(host: LoopHost) {
     this.#host = host
     this.#ended = this.#run(this.#stop.signal)
+  }
+
+  /** For whom it claims. */
+  get instance(): InstanceId {
+    return this.#host.instance
   }
 
   /** Whether it should be getting somewhere right now. */
@@ -118,10 +123,10 @@ export class ClaimLoop {
         giveBack(reply)
         return undefined
       }
-      demand.claimed(want, reply.tasks.length, durationMs)
+      demand.claimed(want, reply.tasks.length, durationMs, weightOf(reply.tasks))
       if (events.active && reply.tasks.length > 0)
         events.emit({ type: 'claimed', tasks: reply.tasks.length, asked: want, durationMs })
-      slots.accept(reply.tasks)
+      slots.accept(reply.tasks, startedAt)
       return reply
     } catch (error) {
       if (signal.aborted) {
@@ -154,4 +159,11 @@ export class ClaimLoop {
       }
     })
   }
+}
+
+/** In bytes. */
+function weightOf(tasks: readonly ClaimedTask[]): number {
+  let bytes = 0
+  for (const { payload, checkpoint } of tasks) bytes += payload.bytes.byteLength + (checkpoint?.byteLength ?? 0)
+  return bytes
 }

@@ -6,6 +6,8 @@
  * otherwise live on and never give it back. The old instance is kept alive until the outcomes of its
  * known tasks are stored, and then ended, which returns the rest.
  */
+import type { BeatReply, WorkerCommand } from '../backend/backend.ts'
+import { supports } from '../backend/capability.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import { uuidv7 } from '../id.ts'
@@ -17,6 +19,7 @@ import type { Patience } from './patience.ts'
 import type { RunningTasks } from './running.ts'
 import type { Settler } from './settler.ts'
 import { isClosed, isPermanent, troubleBackoff } from './trouble.ts'
+import { sent } from './trust.ts'
 
 /** What a membership needs of its worker. */
 export interface MembershipHost {
@@ -30,13 +33,17 @@ export interface MembershipHost {
   readonly leaseLost: (instance: InstanceId) => void
   readonly closed: (error: unknown) => void
   readonly trusted: () => void
+  /** A beat goes out because there may be news. */
+  readonly news: () => void
+  /** What the store wants of the worker. */
+  readonly heard: (instance: InstanceId, reply: BeatReply) => void
+  /** What was asked of the worker under its last instance: it holds for the next. */
+  readonly command: () => WorkerCommand
 }
 
 /** An instance that claims no more and is ended when its last known outcome is stored. */
 interface Retired {
   readonly heartbeat: Heartbeat
-  /** Outcomes that had been taken when its last task ended. */
-  mark: number | undefined
   leaving: boolean
 }
 
@@ -65,6 +72,21 @@ export class Membership {
     return this.#heartbeat?.trusts(now) ?? false
   }
 
+  /** As {@link Membership.trusts}, without a beat to find out. */
+  held(now: number): boolean {
+    return this.#heartbeat?.held(now) ?? false
+  }
+
+  /** When the store last confirmed the lease, by the wall clock; `null` before the first instance. */
+  get heldAt(): number | null {
+    return this.#heartbeat?.heldAt ?? null
+  }
+
+  /** There may be news for this worker. */
+  news(): void {
+    this.#heartbeat?.news()
+  }
+
   /**
    * Registers under a new id, for as long as it takes.
    * @param first Whether a refusal ends the worker; later on it may pass.
@@ -80,20 +102,27 @@ export class Membership {
       name: settings.name,
       queues: [source.queue],
       leaseMs: settings.leaseMs,
+      about: {
+        concurrency: settings.concurrency,
+        middlewares: settings.middlewares.map(({ name }) => name || 'anonymous'),
+      },
     }
     for (let failures = 1; !signal.aborted; failures++) {
-      const sentAt = clock.now()
+      const registered = sent(clock)
       try {
         await patience.call('register', () => source.backend.register(registration), undefined, settings.stallMs)
+        await this.#carryCommand(instance)
         if (signal.aborted) return false
         this.#retire()
         this.#joining = undefined
         this.#instance = instance
         this.#heartbeat = new Heartbeat(
           { ...this.#host, backend: source.backend, instance, leaseMs: settings.leaseMs },
-          sentAt,
+          registered,
         )
         events.emit({ type: 'start', instance })
+        // Its queue may be paused.
+        if (supports(source.backend, 'pause')) this.#heartbeat.news()
         return true
       } catch (error) {
         if (isClosed(error) || (first && isPermanent(error))) {
@@ -121,8 +150,7 @@ export class Membership {
   tick(): void {
     for (const [instance, old] of this.#retired) {
       if ([...this.#host.running].some((task) => task.instance === instance && !task.lost)) continue
-      old.mark ??= this.#host.settler.taken
-      if (this.#host.settler.answered < old.mark || old.leaving) continue
+      if (this.#host.settler.openOf(instance) > 0 || old.leaving) continue
       old.leaving = true
       void this.#end(instance).then((error) => {
         old.leaving = false
@@ -150,13 +178,17 @@ export class Membership {
     )
   }
 
+  /** A worker that was asked to pause stays so under its next instance. */
+  async #carryCommand(instance: InstanceId): Promise<void> {
+    const { source, settings, patience } = this.#host
+    const { backend } = source
+    const command = this.#host.command()
+    if (command !== 'pause' || !supports(backend, 'commandWorker')) return
+    await patience.call('commandWorker', () => backend.commandWorker(instance, command), undefined, settings.stallMs)
+  }
+
   #retire(): void {
-    if (this.#heartbeat !== undefined)
-      this.#retired.set(this.#instance, {
-        heartbeat: this.#heartbeat,
-        mark: undefined,
-        leaving: false,
-      })
+    if (this.#heartbeat !== undefined) this.#retired.set(this.#instance, { heartbeat: this.#heartbeat, leaving: false })
   }
 
   /** @returns What went wrong. */

@@ -1,10 +1,12 @@
 /** What a worker can be told, with defaults; checked where it is told, in builder.ts. */
 import type { Backend } from '../backend/backend.ts'
+import type { Retention } from '../backend/control.ts'
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
-import type { Codec } from '../codec/codec.ts'
-import type { Middleware } from '../middleware/middleware.ts'
+import type { QueueValues } from '../contract/values.ts'
+import type { AnyMiddleware } from '../middleware/middleware.ts'
 import type { PollStrategy } from '../poll/poll.ts'
+import type { AckHook } from './ack.ts'
 import type { WorkerListener } from './emitter.ts'
 
 /** Attempts under way at once, unless set: 10. */
@@ -24,10 +26,12 @@ export const DEFAULT_STALL_MS = 60_000
 export interface TaskSource {
   readonly backend: Backend
   readonly queue: string
-  readonly codec: Codec<unknown>
-  readonly maxPayloadBytes: number
+  /** Reads args and writes results. */
+  readonly values: Pick<QueueValues, 'decodeArgs' | 'encodeResult'>
   readonly bufferSize: number
   readonly poll: PollStrategy
+  /** How long finished tasks of the queue are kept; workers forget the others where the backend has `vacuum`. Absent: kept. */
+  readonly retention?: Retention | undefined
 }
 
 /** Everything set before `build`. */
@@ -39,8 +43,12 @@ export interface WorkerSettings {
   readonly stopTimeoutMs: number
   readonly stallMs: number
   readonly clock: Clock
-  readonly middlewares: readonly Middleware[]
+  readonly middlewares: readonly AnyMiddleware[]
+  /** What every attempt finds as `ctx.data`. */
+  readonly data: object
   readonly listeners: readonly WorkerListener[]
+  /** Told what became of each attempt's outcome in the store. */
+  readonly acks: readonly AckHook[]
 }
 
 /** The settings of a builder that was told only its name. */
@@ -54,6 +62,8 @@ export function defaultSettings(name: string): WorkerSettings {
     stallMs: DEFAULT_STALL_MS,
     clock: systemClock,
     middlewares: [],
+    data: {},
     listeners: [],
+    acks: [],
   }
 }

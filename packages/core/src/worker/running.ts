@@ -1,8 +1,9 @@
 /**
  * The attempts under way, and their time limit.
  *
- * All attempts of a worker have the same limit, so the order of starting is the order of deadlines
- * and one timer for the oldest is enough: a task costs an insertion and a removal, no timer.
+ * Most attempts of a worker have the same limit, so the order of starting is the order of their ends
+ * and one timer for the oldest is enough: a task costs an insertion and a removal, no timer. Only a task with a limit
+ * or a deadline of its own has a timer of its own.
  */
 import type { CancelTimer, Clock } from '../clock.ts'
 import type { RunningTask } from './context.ts'
@@ -13,6 +14,8 @@ export class RunningTasks {
   readonly #clock: Clock
   readonly #timeoutMs: number
   readonly #expire: (task: RunningTask) => void
+  /** Of tasks with limits of their own. */
+  readonly #timers = new Map<RunningTask, CancelTimer>()
   #cancel: CancelTimer | undefined = undefined
   #emptied: (() => void)[] = []
 
@@ -28,12 +31,15 @@ export class RunningTasks {
 
   add(task: RunningTask): void {
     this.#tasks.add(task)
+    const ownMs = task.task.timeoutMs ?? undefined
+    if (ownMs !== undefined || task.deadlineAt !== Infinity) return this.#limit(task, ownMs ?? this.#timeoutMs)
     // Left alone when the set becomes empty: fast tasks would otherwise set and clear it all the time.
     if (this.#cancel === undefined) this.#arm(this.#timeoutMs)
   }
 
   delete(task: RunningTask): void {
     this.#tasks.delete(task)
+    if (this.#timers.size > 0) this.#unlimit(task)
     if (this.#tasks.size > 0 || this.#emptied.length === 0) return
     const emptied = this.#emptied
     this.#emptied = []
@@ -54,6 +60,22 @@ export class RunningTasks {
   close(): void {
     this.#cancel?.()
     this.#cancel = undefined
+    for (const cancel of this.#timers.values()) cancel()
+    this.#timers.clear()
+  }
+
+  #limit(task: RunningTask, timeoutMs: number): void {
+    const endsAt = Math.min(task.startedAt + timeoutMs, task.deadlineAt)
+    const expire = (): void => {
+      this.#timers.delete(task)
+      this.#expire(task)
+    }
+    this.#timers.set(task, this.#clock.after(Math.max(0, endsAt - this.#clock.now()), expire))
+  }
+
+  #unlimit(task: RunningTask): void {
+    this.#timers.get(task)?.()
+    this.#timers.delete(task)
   }
 
   #arm(ms: number): void {
@@ -64,6 +86,7 @@ export class RunningTasks {
     const now = this.#clock.now()
     // Expiring one frees a slot and may start the next: `#cancel` stays set meanwhile, so that only this arms.
     for (const task of this.#tasks) {
+      if (this.#timers.has(task)) continue
       const left = task.startedAt + this.#timeoutMs - now
       if (left > 0) return this.#arm(left)
       this.#expire(task)

@@ -5,25 +5,31 @@
  * refusal at the very start.
  */
 import type { Settlement } from '../backend/backend.ts'
-import type { Clock } from '../clock.ts'
-import { QError } from '../error.ts'
+import { type Clock, wallNow } from '../clock.ts'
 import type { InstanceId } from '../task/task.ts'
+import { Acks } from './ack.ts'
 import { type AttemptPlan, fail } from './attempt.ts'
-import type { AttemptHost, WorkerHandle, WorkerState } from './context.ts'
+import { saveCheckpoint } from './checkpoint.ts'
+import type { AttemptHost } from './context.ts'
+import { deadlineError } from './deadline.ts'
 import { Demand } from './demand.ts'
 import type { Emitter } from './emitter.ts'
-import { BEATS_PER_LEASE } from './heartbeat.ts'
+import type { WorkerHandle, WorkerState } from './handle.ts'
+import type { WorkerHealth } from './health.ts'
+import { keepHouse } from './housekeeping.ts'
 import { Claiming } from './claiming.ts'
+import { sharedLimits } from './limits.ts'
 import { Membership } from './membership.ts'
 import type { TaskSource, WorkerSettings } from './options.ts'
 import { Patience } from './patience.ts'
+import { Reporter } from './reporter.ts'
 import { RunningTasks } from './running.ts'
 import { Settler } from './settler.ts'
 import { Shutdown } from './shutdown.ts'
 import { Slots } from './slots.ts'
-import { sweepUntil } from './sweeper.ts'
 import { timeoutError } from '../middleware/timeout.ts'
-import { subscribe, Wakeup } from './wakeup.ts'
+import { Tracked } from './tracked.ts'
+import { Wakeup } from './wakeup.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** A claimed task waits in the buffer for at most this long, or this many round trips, before it goes back. */
@@ -45,6 +51,8 @@ export interface SessionParts {
 export class Session {
   /** Settles with the end of this life; a rejection of it is never unhandled. */
   readonly finished: Promise<void>
+  /** Has the stop wait for a promise too. */
+  readonly track: Tracked['add'] = (work, abort) => this.#tracked.add(work, abort)
   readonly #parts: SessionParts
   readonly #clock: Clock
   readonly #patience: Patience
@@ -58,7 +66,10 @@ export class Session {
   readonly #over = new AbortController()
   readonly #keepAlive = setInterval(() => undefined, KEEP_ALIVE_MS)
   readonly #claiming: Claiming
+  readonly #reporter: Reporter
+  readonly #tracked = new Tracked()
   #state: WorkerState = 'starting'
+  #claimedAt: number | null = null
 
   constructor(parts: SessionParts) {
     const { source, settings, events, plan, handle } = parts
@@ -68,10 +79,16 @@ export class Session {
     const patience = new Patience(clock)
     const closed = (error: unknown): void => this.#end(error)
     const running = new RunningTasks(clock, settings.timeoutMs, (task) => {
-      const error = timeoutError(task.taskId, settings.timeoutMs)
+      const error =
+        clock.now() >= task.deadlineAt
+          ? deadlineError(task.taskId)
+          : timeoutError(task.taskId, task.task.timeoutMs ?? settings.timeoutMs)
       task.abort(error)
       fail(this.#slots.plan, task, error)
     })
+    const acking = new Tracked()
+    const acks = new Acks(settings.acks, events, acking)
+    const reporter = new Reporter({ backend: source.backend, clock, events, patience })
     const settler = new Settler({
       backend: source.backend,
       clock,
@@ -80,13 +97,17 @@ export class Session {
       closed,
       instance: () => this.instance,
       settled: (stored) => this.#settled(stored),
+      answered: (settlement, answer, stored) => acks.answered(settlement, answer, stored),
     })
     const demand = new Demand(settings.concurrency, source.bufferSize)
+    const acquire = sharedLimits(source.backend)
     const attempts: AttemptHost = {
       worker: handle,
+      data: settings.data,
+      ...(acquire === undefined ? {} : { acquire }),
       clock,
-      progress: (task, checkpoint) =>
-        progress(settler, { id: task.id, token: task.token, kind: 'progress', checkpoint }),
+      says: reporter,
+      progress: (task, checkpoint) => saveCheckpoint(settler, task, checkpoint),
     }
     const membership = new Membership({
       source,
@@ -99,6 +120,10 @@ export class Session {
       closed,
       leaseLost: (instance) => this.#claiming.loseLease(instance),
       trusted: () => this.#slots.pump(),
+      // What is claimed and not started may be what is to be cancelled.
+      news: () => this.#slots.returnWaiting(),
+      heard: (instance, reply) => this.#claiming.heard(instance, reply),
+      command: () => this.#claiming.command,
     })
     const slots = new Slots(
       {
@@ -107,7 +132,10 @@ export class Session {
         events,
         demand,
         settler,
+        reporter,
+        acks,
         attempts,
+        gates: settings.middlewares.flatMap((each) => each.gates ?? []),
         mayStart: (now) => membership.trusts(now),
         changed: () => this.#claiming.changed(),
       },
@@ -117,6 +145,7 @@ export class Session {
     this.#patience = patience
     this.#running = running
     this.#settler = settler
+    this.#reporter = reporter
     this.#membership = membership
     this.#slots = slots
     this.#wakeup = new Wakeup(clock, source.poll)
@@ -132,7 +161,11 @@ export class Session {
       closed,
       wakeup: this.#wakeup,
       over: this.#over.signal,
-      claimed: () => this.#watchdog.alive(),
+      claimed: () => {
+        this.#claimedAt = wallNow(clock)
+        this.#watchdog.alive()
+      },
+      stop: () => void this.stop(settings.stopTimeoutMs),
     })
     this.#watchdog = new Watchdog({
       clock,
@@ -155,6 +188,9 @@ export class Session {
       slots,
       membership,
       claiming: this.#claiming,
+      reporter,
+      tracked: this.#tracked,
+      acking,
     })
     this.finished = this.#shutdown.finished.finally(() => this.#dispose())
     this.finished.catch(() => undefined)
@@ -170,6 +206,23 @@ export class Session {
     return this.#state === 'running' && this.#claiming.paused ? 'paused' : this.#state
   }
 
+  get hasPendingTasks(): boolean {
+    return this.#running.size + this.#tracked.size + this.#settler.size > 0
+  }
+  get health(): WorkerHealth {
+    return {
+      state: this.state,
+      pausedBy: this.#claiming.pausedBy,
+      instance: this.instance,
+      running: this.#running.size,
+      buffered: this.#slots.waiting,
+      unsettled: this.#settler.size,
+      lastClaimAt: this.#claimedAt,
+      lastBeatAt: this.#membership.heldAt,
+      leaseHeld: this.#membership.held(this.#clock.now()),
+    }
+  }
+
   /** Registers and begins to claim. Rejects, with the life over, when the store refuses. */
   async start(): Promise<void> {
     const { source, events, settings } = this.#parts
@@ -181,14 +234,14 @@ export class Session {
       return this.finished
     }
     this.#state = 'running'
-    void subscribe(source, () => this.#wakeup.nudge(), events, this.#clock, signal)
-    void sweepUntil(signal, settings.leaseMs / BEATS_PER_LEASE, {
-      backend: source.backend,
+    keepHouse(signal, {
+      source,
+      leaseMs: settings.leaseMs,
       clock: this.#clock,
       events,
       patience: this.#patience,
-      recovered: () => this.#wakeup.nudge(),
-      trusted: () => this.#membership.trusts(this.#clock.now()),
+      membership: this.#membership,
+      wakeup: this.#wakeup,
     })
     this.#claiming.start()
   }
@@ -201,11 +254,11 @@ export class Session {
   }
 
   pause(): void {
-    this.#claiming.pause()
+    this.#claiming.pause('worker')
   }
 
   resume(): void {
-    this.#claiming.resume()
+    this.#claiming.resume('worker')
   }
 
   #settled(stored: readonly Settlement[]): void {
@@ -235,19 +288,10 @@ export class Session {
     clearInterval(this.#keepAlive)
     this.#state = 'stopped'
     this.#watchdog.stop()
+    this.#wakeup.end()
     this.#running.close()
     this.#slots.dispose()
     this.#settler.drop()
+    this.#reporter.drop()
   }
-}
-
-async function progress(settler: Settler, settlement: Settlement): Promise<void> {
-  const answer = await settler.add(settlement)
-  if (answer === 'applied' || answer === 'already') return
-  if (answer === 'stale')
-    throw new QError('ERR_LEASE_LOST', `Task ${settlement.id} is no longer this worker's; its progress was not stored.`)
-  throw new QError(
-    answer === 'refused' ? 'ERR_BACKEND' : 'ERR_BACKEND_UNAVAILABLE',
-    `The progress of task ${settlement.id} was not stored.`,
-  )
 }

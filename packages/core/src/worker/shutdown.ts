@@ -13,8 +13,10 @@ import type { Emitter } from './emitter.ts'
 import type { Claiming } from './claiming.ts'
 import { type Membership, untilAborted } from './membership.ts'
 import type { RunningTasks } from './running.ts'
+import type { Reporter } from './reporter.ts'
 import type { Settler } from './settler.ts'
 import type { Slots } from './slots.ts'
+import type { Tracked } from './tracked.ts'
 
 /** How long handlers have after their signal aborted. */
 const GRACE_MS = 1_000
@@ -33,6 +35,11 @@ export interface ShutdownHost {
   readonly slots: Slots
   readonly membership: Membership
   readonly claiming: Claiming
+  readonly reporter: Reporter
+  /** What goes on beside the handlers. */
+  readonly tracked: Tracked
+  /** Ack hooks that have not ended. */
+  readonly acking: Tracked
 }
 
 /** The end of one life. */
@@ -74,43 +81,51 @@ export class Shutdown {
   }
 
   async #run(): Promise<void> {
-    const { events, running, settler, slots, membership } = this.#host
+    const { name, events, running, settler, slots, membership, reporter, tracked, acking } = this.#host
     const claimed = this.#host.claiming.stop()
     slots.close()
-    await untilAborted(running.whenEmpty(), this.#deadline.signal)
-    if (running.size > 0) await this.#evict()
+    await untilAborted(this.#whenDone(), this.#deadline.signal)
+    const reason = new QError('ERR_SHUTDOWN_TIMEOUT', `Worker "${name}" is stopping and its deadline has passed.`)
+    if (running.size + tracked.size > 0) await this.#evict(reason)
     const left = [...running]
     // Whatever they still do no longer counts: deregistering gives them back.
-    for (const task of left) task.ended = true
+    for (const task of left) task.end(reason)
     const limit = new AbortController()
     const flushed = this.#limit(limit)
     await untilAborted(
-      claimed.then(() => settler.idle()),
+      claimed.then(() => Promise.all([settler.idle(), reporter.idle()])).then(() => acking.whenEmpty()),
       limit.signal,
     )
     const unsettled = settler.size
     settler.drop()
+    reporter.drop()
     await membership.leave(limit.signal)
     limit.abort()
     await flushed
     if (!this.#deadline.signal.aborted) this.#deadline.abort()
-    const error = this.#failure?.error ?? timeoutOf(this.#host.name, this.#timeoutMs, left, unsettled)
+    const error = this.#failure?.error ?? timeoutOf(name, this.#timeoutMs, left, unsettled, tracked.size)
     events.emit(error === undefined ? { type: 'stop' } : { type: 'stop', error })
     if (error === undefined) this.#finish?.()
     else this.#reject?.(error)
   }
 
-  /** The deadline has passed: asks the handlers to stop, and waits a little. */
-  async #evict(): Promise<void> {
-    const { clock, name, running } = this.#host
-    const reason = new QError('ERR_SHUTDOWN_TIMEOUT', `Worker "${name}" is stopping and its deadline has passed.`)
+  /** Resolves when neither a handler nor anything beside them goes on, at one and the same moment. */
+  async #whenDone(): Promise<void> {
+    const { running, tracked } = this.#host
+    while (running.size + tracked.size > 0) await Promise.all([running.whenEmpty(), tracked.whenEmpty()])
+  }
+
+  /** The deadline has passed: asks the handlers, and what goes on beside them, to stop, and waits a little. */
+  async #evict(reason: QError): Promise<void> {
+    const { clock, running, tracked } = this.#host
     for (const task of running) {
       task.evicted = true
       task.abort(reason)
     }
+    tracked.abort(reason)
     const grace = new AbortController()
     void sleep(clock, GRACE_MS, grace.signal).then(() => grace.abort())
-    await untilAborted(running.whenEmpty(), grace.signal)
+    await untilAborted(this.#whenDone(), grace.signal)
     grace.abort()
   }
 
@@ -134,8 +149,9 @@ function timeoutOf(
   timeoutMs: number,
   left: readonly RunningTask[],
   unsettled: number,
+  tracked: number,
 ): QError | undefined {
-  if (left.length === 0 && unsettled === 0) return undefined
+  if (left.length === 0 && unsettled === 0 && tracked === 0) return undefined
   const ids = left.slice(0, NAMED).map((task) => task.taskId)
   const more = left.length > ids.length ? ` and ${left.length - ids.length} more` : ''
   const running =
@@ -143,8 +159,9 @@ function timeoutOf(
       ? ''
       : ` ${left.length} tasks did not end and are given back: ${ids.join(', ')}${more}. Pass ctx.signal on so that handlers can stop, or raise stopTimeout.`
   const outcomes = unsettled === 0 ? '' : ` ${unsettled} outcomes could not be stored; those tasks will run again.`
+  const beside = tracked === 0 ? '' : ` ${tracked} tracked promises did not settle.`
   return new QError(
     'ERR_SHUTDOWN_TIMEOUT',
-    `Worker "${name}" stopped with a deadline of ${timeoutMs} ms:${running}${outcomes}`,
+    `Worker "${name}" stopped with a deadline of ${timeoutMs} ms:${running}${outcomes}${beside}`,
   )
 }

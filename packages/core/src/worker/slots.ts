@@ -4,17 +4,21 @@
  * A task that workers died holding runs with no neighbour: what runs may finish, what waits goes back,
  * and nothing else starts until it is over.
  */
-import { QUARANTINE_AT, type Settlement } from '../backend/backend.ts'
+import { QUARANTINE_AT } from '../backend/backend.ts'
 import type { CancelTimer, Clock } from '../clock.ts'
 import { isQError } from '../error.ts'
+import { type Gate, roomOf } from '../middleware/gate.ts'
 import type { ClaimedTask } from '../task/task.ts'
-import { attempt, type AttemptPlan, type Decision } from './attempt.ts'
+import type { Acks } from './ack.ts'
+import { attempt, type AttemptPlan, type Decision, fail } from './attempt.ts'
 import { Buffer } from './buffer.ts'
 import { type AttemptHost, RunningTask } from './context.ts'
+import { deadlineError } from './deadline.ts'
 import type { Demand } from './demand.ts'
 import type { Emitter } from './emitter.ts'
+import type { Reporter } from './reporter.ts'
 import type { RunningTasks } from './running.ts'
-import { MAX_UNSETTLED, type Settler } from './settler.ts'
+import type { Settler } from './settler.ts'
 import { nextTurn } from './turn.ts'
 
 /** Handlers may keep the event loop for this long in one go, and start this many tasks. */
@@ -30,7 +34,11 @@ export interface SlotsHost {
   readonly events: Emitter
   readonly demand: Demand
   readonly settler: Settler
+  readonly reporter: Reporter
+  readonly acks: Acks
   readonly attempts: AttemptHost
+  /** No more is claimed and started than these have room for. */
+  readonly gates: readonly Gate[]
   /** Whether the lease is surely held at this moment; asks for a beat when it is not. */
   readonly mayStart: (now: number) => boolean
   /** Slots or buffer changed. */
@@ -44,6 +52,8 @@ export class Slots {
   readonly #plan: AttemptPlan
   readonly #buffer = new Buffer()
   readonly #watched = new Set<CancelTimer>()
+  /** When tasks that have a deadline must be done, by the worker's clock. */
+  readonly #deadlines = new WeakMap<ClaimedTask, number>()
   #quarantined: ClaimedTask[] = []
   #alone: RunningTask | undefined = undefined
   #open = false
@@ -51,9 +61,11 @@ export class Slots {
   #yielding = false
   #turnAt = 0
   #starts = 0
+  readonly #unwatch: readonly (() => void)[]
 
   constructor(host: SlotsHost, plan: Omit<AttemptPlan, 'end'>, running: RunningTasks) {
     this.#host = host
+    this.#unwatch = host.gates.map((gate) => gate.watch(() => this.pump(), host.clock))
     this.#running = running
     this.#plan = { ...plan, end: (task, decision) => this.#end(task, decision) }
   }
@@ -62,18 +74,32 @@ export class Slots {
     return this.#plan
   }
 
+  /** Tasks claimed and not started. */
+  get waiting(): number {
+    return this.#buffer.size + this.#quarantined.length
+  }
+
   /** How many tasks to claim now. */
   get want(): number {
     if (!this.#open || this.#alone !== undefined || this.#quarantined.length > 0) return 0
-    const room = MAX_UNSETTLED - this.#host.settler.size
-    return room <= 0 || !this.#host.mayStart(this.#host.clock.now())
+    const { room } = this.#host.settler
+    return room === 0 || !this.#host.mayStart(this.#host.clock.now())
       ? 0
-      : Math.min(room, this.#host.demand.want(this.#running.size, this.#buffer.size))
+      : Math.min(
+          room,
+          this.#host.demand.want(this.#running.size, this.#buffer.size),
+          Math.max(0, this.#gateRoom() - this.#buffer.size),
+        )
   }
 
-  /** Takes what a claim brought. */
-  accept(tasks: readonly ClaimedTask[]): void {
+  /**
+   * Takes what a claim brought.
+   * @param sentAt When the claim was sent: what it says of deadlines counts from then.
+   */
+  accept(tasks: readonly ClaimedTask[], sentAt: number): void {
     if (!this.#open) return this.release(tasks)
+    for (const task of tasks)
+      if (typeof task.deadlineInMs === 'number') this.#deadlines.set(task, sentAt + task.deadlineInMs)
     const alone = tasks.filter((task) => task.crashes >= QUARANTINE_AT)
     if (alone.length === 0) {
       this.#buffer.push(tasks, this.#host.clock.now())
@@ -97,14 +123,21 @@ export class Slots {
     this.release(this.#take())
   }
 
+  /** Gives back what has not started, to be claimed again: the store may know better by now. */
+  returnWaiting(): void {
+    this.release(this.#take())
+    this.#host.changed()
+  }
+
   /** Forgets what has not started: it belongs to a lease that ended. */
   forget(): void {
     this.#open = false
     this.#take()
   }
 
-  /** Ends the watch over handlers that outlive their attempt. */
+  /** Ends the watch over gates and over handlers that outlive their attempt. */
   dispose(): void {
+    for (const end of this.#unwatch) end()
     for (const cancel of this.#watched) cancel()
     this.#watched.clear()
   }
@@ -118,7 +151,7 @@ export class Slots {
 
   /** Gives claimed tasks back as if they had never been claimed. */
   release(tasks: readonly ClaimedTask[]): void {
-    for (const { id, token } of tasks) this.#settle({ id, token, kind: 'released' })
+    for (const { id, token } of tasks) void this.#host.settler.add({ id, token, kind: 'released' })
   }
 
   /** Starts what can start. */
@@ -144,8 +177,15 @@ export class Slots {
     if (!this.#open || this.#yielding || this.#alone !== undefined) return false
     if (this.#quarantined.length > 0) return this.#running.size === 0
     return (
-      this.#buffer.size > 0 && this.#running.size < this.#host.concurrency && this.#host.settler.size < MAX_UNSETTLED
+      this.#buffer.size > 0 &&
+      this.#running.size < this.#host.concurrency &&
+      this.#host.settler.room > 0 &&
+      this.#gateRoom() > 0
     )
+  }
+
+  #gateRoom(): number {
+    return roomOf(this.#host.gates, this.#host.clock)
   }
 
   /** Real time, not the worker's clock: this is about the processor. */
@@ -168,26 +208,33 @@ export class Slots {
     const isolated = this.#quarantined.shift()
     const claimed = isolated ?? this.#buffer.shift()
     if (claimed === undefined) return
-    const task = new RunningTask(claimed, attempts, now)
+    const task = new RunningTask(claimed, attempts, now, this.#deadlines.get(claimed))
     if (isolated !== undefined) this.#alone = task
     this.#running.add(task)
-    if (events.active) events.emit({ type: 'task-start', id: claimed.id, attempt: claimed.attempt })
-    attempt(this.#plan, task)
+    if (events.active)
+      events.emit({ type: 'task-start', id: claimed.id, queue: claimed.queue, attempt: claimed.attempt })
+    if (task.deadlineAt > now) attempt(this.#plan, task)
+    else fail(this.#plan, task, deadlineError(claimed.id))
   }
 
   #end(task: RunningTask, decision: Decision): void {
-    const { clock, demand, events } = this.#host
-    const durationMs = clock.now() - task.startedAt
+    const { demand, events } = this.#host
+    const { ranMs: durationMs = 0 } = decision.settlement
     this.#running.delete(task)
     if (this.#alone === task) this.#alone = undefined
     demand.ended(durationMs)
-    if (!task.lost) this.#settle(decision.settlement, task.saving)
+    const reported = task.spoke ? this.#host.reporter.ended(task.task) : undefined
+    if (!task.lost) {
+      this.#host.acks.expect(decision.settlement, task.task)
+      void this.#host.settler.add(decision.settlement, task.instance, both(task.saving, reported))
+    }
     if (events.active) {
       const outcome = task.lost || decision.settlement.kind === 'progress' ? 'lost' : decision.settlement.kind
       const error = 'thrown' in decision ? { error: decision.thrown } : {}
       events.emit({
         type: 'task-end',
         id: task.task.id,
+        queue: task.task.queue,
         attempt: task.attempt,
         outcome,
         durationMs,
@@ -196,10 +243,6 @@ export class Slots {
     }
     if ('thrown' in decision) this.#watchHandler(task, decision.thrown)
     this.pump()
-  }
-
-  #settle(settlement: Settlement, after?: Promise<void>): void {
-    void this.#host.settler.add(settlement, after)
   }
 
   /** After a timeout the handler may go on unseen; someone should hear of it. */
@@ -223,4 +266,9 @@ export class Slots {
     }
     task.handling.then(over, over)
   }
+}
+
+/** Over when both are; neither rejects. */
+function both(first: Promise<void> | undefined, second: Promise<void> | undefined): Promise<void> | undefined {
+  return first === undefined || second === undefined ? (first ?? second) : first.then(() => second)
 }

@@ -4,7 +4,7 @@
  * A nudge that arrives while a claim is under way is kept for its end, and many are one. Polling
  * alone is correct; the others only make it sooner.
  */
-import { supports } from '../backend/capability.ts'
+import { type NudgeReason, supports } from '../backend/capability.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { PollStrategy } from '../poll/poll.ts'
@@ -24,6 +24,8 @@ export type Wakened = 'nudge' | 'due' | 'poll' | 'stopped'
 export class Wakeup {
   readonly #clock: Clock
   readonly #poll: PollStrategy
+  /** Who asks: a strategy that many workers share tells them apart by it. */
+  readonly #worker: object = {}
   #nudged = false
   #dueAt = Infinity
   #interrupt: (() => void) | undefined = undefined
@@ -92,15 +94,24 @@ export class Wakeup {
     })
   }
 
+  /** The worker is over: nobody rests any more. */
+  end(): void {
+    try {
+      this.#poll.end?.(this.#worker)
+    } catch {
+      // A strategy that fails must not keep a worker from its end.
+    }
+  }
+
   async #tick(idle: number, signal: AbortSignal): Promise<void> {
-    await this.#poll.tick(idle, this.#clock, signal)
+    await this.#poll.tick(idle, this.#clock, signal, this.#worker)
   }
 }
 
 /** Subscribes to the backend's nudges where it has them, again and again until it works; polling goes on meanwhile. */
 export async function subscribe(
   source: TaskSource,
-  nudge: () => void,
+  nudge: (reason: NudgeReason) => void,
   events: Emitter,
   clock: Clock,
   signal: AbortSignal,
@@ -109,11 +120,14 @@ export async function subscribe(
   if (!supports(backend, 'wake')) return
   for (let failures = 1; !signal.aborted; failures++) {
     try {
-      const end = await backend.wake([queue], nudge)
+      const deaf = (error: unknown): void => {
+        if (!signal.aborted) events.emit({ type: 'error', where: 'wake', error, retryMs: null })
+      }
+      const end = await backend.wake([queue], (_queue, reason) => nudge(reason), deaf)
       if (signal.aborted) end()
       else signal.addEventListener('abort', () => quietly(end), { once: true })
       // What came before the subscription stood was not announced.
-      return nudge()
+      return nudge('work')
     } catch (error) {
       if (signal.aborted || isClosed(error)) return
       const retryMs = troubleBackoff(failures)

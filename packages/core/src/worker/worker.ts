@@ -3,10 +3,12 @@ import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import { QError } from '../error.ts'
 import { checkKnownOptions } from '../options.ts'
+import { show } from '../show.ts'
 import type { InstanceId } from '../task/task.ts'
 import type { AttemptPlan } from './attempt.ts'
-import type { StopOptions, WorkerHandle, WorkerState } from './context.ts'
 import { Emitter, type WorkerListener } from './emitter.ts'
+import type { StopOptions, WorkerHandle, WorkerState } from './handle.ts'
+import { NEVER_RAN, type WorkerHealth } from './health.ts'
 import type { TaskSource, WorkerSettings } from './options.ts'
 import { Session } from './session.ts'
 
@@ -36,6 +38,12 @@ export class Worker implements WorkerHandle, AsyncDisposable {
   get taskCount(): number {
     return this.#session?.taskCount ?? 0
   }
+  get hasPendingTasks(): boolean {
+    return !this.isStopped && this.#session?.hasPendingTasks === true
+  }
+  get isStarting(): boolean {
+    return this.state === 'starting'
+  }
   get isRunning(): boolean {
     return this.state === 'running'
   }
@@ -48,6 +56,11 @@ export class Worker implements WorkerHandle, AsyncDisposable {
   /** True before the first and after each life. */
   get isStopped(): boolean {
     return this.state === 'stopped' || this.state === 'idle'
+  }
+
+  /** How it is doing right now, for health checks. */
+  health(): WorkerHealth {
+    return this.#session?.health ?? NEVER_RAN
   }
 
   /**
@@ -80,9 +93,11 @@ export class Worker implements WorkerHandle, AsyncDisposable {
 
   /**
    * Works until the signal aborts or the promise settles, then stops. A rejection is passed on once it stopped.
-   * @throws QError as {@link Worker.run}.
+   * @throws QError as {@link Worker.run}; `ERR_OPTION` for what is neither.
    */
   async runUntil(end: AbortSignal | PromiseLike<unknown>): Promise<void> {
+    if (!isSignal(end) && typeof end?.then !== 'function')
+      throw new QError('ERR_OPTION', `runUntil: takes an AbortSignal or a promise, got ${show(end)}.`)
     const session = this.#begin()
     const stop = (): void => void session.stop(this.#settings.stopTimeoutMs)
     let rejected: { readonly error: unknown } | undefined
@@ -125,9 +140,23 @@ export class Worker implements WorkerHandle, AsyncDisposable {
     this.#living('pause').pause()
   }
 
-  /** @throws QError `ERR_WORKER_STATE` when it does not run. */
+  /**
+   * Ends what `pause()` began. A pause of its queue or by a command to this worker goes on.
+   * @throws QError `ERR_WORKER_STATE` when it does not run.
+   */
   resume(): void {
     this.#living('resume').resume()
+  }
+
+  track<T>(work: Promise<T>, abort?: (reason: QError) => void): Promise<T> {
+    if (typeof work?.then !== 'function') throw new QError('ERR_OPTION', `track: takes a promise, got ${show(work)}.`)
+    if (abort !== undefined && typeof abort !== 'function')
+      throw new QError('ERR_OPTION', `track: abort must be a function (reason) => …, got ${show(abort)}.`)
+    return this.#session === undefined || this.isStopped ? work : this.#session.track(work, abort)
+  }
+
+  emit(name: string, data?: unknown): void {
+    this.#events.emit({ type: 'custom', name, data })
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -164,5 +193,5 @@ function stopTimeout(timeout: Duration | undefined, defaultMs: number): number {
 }
 
 function isSignal(end: AbortSignal | PromiseLike<unknown>): end is AbortSignal {
-  return 'aborted' in end
+  return typeof end === 'object' && end !== null && 'aborted' in end
 }

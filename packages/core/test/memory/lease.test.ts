@@ -106,6 +106,10 @@ describe('a sweep', () => {
     const task = await setup.backend.fetchById(id)
     expect(task).toMatchObject({ status: 'killed', attempt: 2, crashes: 2 })
     expect(task?.error?.message).toContain('attempt 2 of 2, crash 2')
+    const attempts = await setup.backend.listAttempts(id)
+    expect(attempts.map(({ result }) => result)).toEqual(['crashed', 'crashed'])
+    const { items } = await setup.backend.listErrorGroups()
+    expect(items).toMatchObject([{ queue: 'q', count: 2, sample: id }])
   })
 
   test('kills a task whose crash budget is spent', async () => {

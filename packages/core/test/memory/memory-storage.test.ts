@@ -29,7 +29,7 @@ describe('mistakes', () => {
     [{ quue: 'a' }, 'MemoryStorage: unknown option "quue", did you mean "queue"?'],
     [{ keepfinished: 5 }, 'did you mean "keepFinished"?'],
     [{ keepFinished: -1 }, 'keepFinished must be a whole number from 0 to 10000000, got -1'],
-    [{ clock: Date }, 'clock must have the methods now and after'],
+    [{ clock: Date }, 'clock must have now() and after()'],
     [{ backend: {} }, 'backend must be a MemoryBackend'],
     [{ backend: new MemoryBackend(), keepFinished: 5 }, 'give keepFinished to the MemoryBackend'],
     [{ backend: new MemoryBackend(), clock: new ManualClock() }, 'give clock to the MemoryBackend'],

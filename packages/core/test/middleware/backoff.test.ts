@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { exponential, fixed } from '../../src/middleware/backoff.ts'
+import { exponential, fixed, jitter } from '../../src/middleware/backoff.ts'
 
 describe('exponential', () => {
   test('doubles from min to max', () => {
@@ -23,4 +23,14 @@ describe('exponential', () => {
 test('fixed is the same every time', () => {
   expect([1, 2, 9].map(fixed('3s'))).toEqual([3_000, 3_000, 3_000])
   expect(() => fixed('soon' as any)).toThrow('fixed must be milliseconds')
+})
+
+test('jitter spreads any other', () => {
+  const pauses = Array.from({ length: 500 }, () => jitter((attempt) => attempt * 1_000, 0.5)(4))
+  expect(Math.min(...pauses)).toBeGreaterThanOrEqual(2_000)
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(6_000)
+  expect(new Set(pauses).size).toBeGreaterThan(50)
+  expect(jitter(fixed('3s'), 0)(1)).toBe(3_000)
+  expect(() => jitter('3s' as any)).toThrow('takes a backoff, such as fixed("10s")')
+  expect(() => jitter(fixed(1), 2)).toThrow('share must be a number from 0 to 1, got 2')
 })

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { log } from '../../src/middleware/log.ts'
-import type { Middleware } from '../../src/middleware/middleware.ts'
+import { type Middleware, named } from '../../src/middleware/middleware.ts'
+import { task } from '../../src/task/builder.ts'
 import { retry } from '../../src/middleware/retry.ts'
 import { timeout } from '../../src/middleware/timeout.ts'
+import { failure } from '../failure.ts'
 import { scene, gate, type Scene } from '../worker/scene.ts'
 
 async function runOne(
@@ -95,6 +97,24 @@ describe('retry', () => {
     expect(await it.status(id!)).toBe('killed/3')
     await worker.stop()
   })
+  test.each([
+    [1, 'killed/1'],
+    [2, 'killed/2'],
+    [3, 'killed/3'],
+    [5, 'killed/5'],
+  ])('a task with maxAttempts %i has that many executions, fewer or more than the policy says', async (max, status) => {
+    const it = scene()
+    const { id } = await it.storage.push(task(1).maxAttempts(max))
+    let runs = 0
+    const worker = it.builder.use(retry({ retries: 2, backoff: () => 10 })).build(() => {
+      runs += 1
+      throw new Error('no')
+    })
+    await worker.start()
+    await it.clock.pass(5_000)
+    expect([await it.status(id), runs]).toEqual([status, max])
+    await worker.stop()
+  })
   test('is refused twice, and with wrong options', () => {
     const { builder } = scene()
     expect(() => builder.use(retry()).use(retry())).toThrow('retry() was added twice')
@@ -133,6 +153,34 @@ describe('timeout', () => {
     await worker.stop()
     expect(it.clock.timers).toBe(before)
   })
+})
+
+test('log takes a logger or says what one is', () => {
+  for (const logger of [{}, null, 'console', { info: () => 1 }])
+    expect(failure('ERR_OPTION', () => log({ logger: logger as any })).message).toContain(
+      'logger must have info(message) and error(message), such as console',
+    )
+})
+
+test('a gate that fails holds nothing back and stops nobody', async () => {
+  let fails = true
+  const gate = {
+    room() {
+      if (fails) throw new Error('broken')
+      return Number.NaN
+    },
+    watch: () => () => undefined,
+  }
+  const it = scene()
+  const ids = await it.push(3)
+  const worker = it.builder.use(named('broken', (_ctx, next) => next(), { gates: [gate] })).build(() => 1)
+  await worker.start()
+  await it.clock.pass(1_000)
+  fails = false
+  ids.push(...(await it.push(1)))
+  await it.clock.pass(1_000)
+  expect(await Promise.all(ids.map((id) => it.status(id)))).toEqual(['done/1', 'done/1', 'done/1', 'done/1'])
+  await worker.stop()
 })
 
 test('log writes one line per attempt, and a logger that throws hurts nobody', async () => {

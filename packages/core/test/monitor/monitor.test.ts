@@ -121,14 +121,27 @@ describe('a monitor', () => {
     expect((await run).message).toContain(id)
   })
 
+  test('ends when what it was given makes no worker, and says what it made', async () => {
+    for (const made of [undefined, Promise.resolve(scene().builder.build(() => 1))]) {
+      let calls = 0
+      const monitor = new Monitor().register(() => {
+        calls += 1
+        return made as any
+      })
+      const { message } = await rejection('ERR_OPTION', monitor.run())
+      expect(message).toContain('register() takes a function that returns a worker')
+      expect(calls).toBe(1)
+    }
+  })
+
   test('says what is wrong with its use', async () => {
     expect(() => new Monitor().register({} as any)).toThrow('register() takes a function')
     await rejection('ERR_OPTION', new Monitor().run())
+    expect(() => new Monitor().clock({} as any)).toThrow('Monitor: clock must have now() and after()')
     expect(() => new Monitor().shutdownTimeout('soon' as any)).toThrow('shutdownTimeout')
     const monitor = new Monitor().register(() => scene().builder.build(() => 1))
     const run = monitor.run()
     await rejection('ERR_WORKER_STATE', monitor.run())
-    expect(() => monitor.register(() => scene().builder.build(() => 1))).toThrow('before run()')
     await monitor.stop()
     await run
   })

@@ -7,7 +7,7 @@ import { ManualClock } from '../manual-clock.ts'
 function pause(strategy: PollStrategy, idle: number): number | undefined {
   const clock = new ManualClock()
   const controller = new AbortController()
-  void strategy.tick(idle, clock, controller.signal)
+  void strategy.tick(idle, clock, controller.signal, {})
   const { nextMs } = clock
   controller.abort()
   return nextMs

@@ -4,9 +4,9 @@ import type { Codec } from '../../src/codec/codec.ts'
 import { uuidv7 } from '../../src/id.ts'
 import type { MemoryStorageOptions } from '../../src/memory/index.ts'
 import { MemoryBackend, MemoryStorage } from '../../src/memory/index.ts'
-import { decodeTagged } from '../../src/storage/storage.ts'
-import type { PushOptions } from '../../src/task/builder.ts'
+import { decodeTagged } from '../../src/codec/stored.ts'
 import { task } from '../../src/task/builder.ts'
+import type { PushOptions } from '../../src/task/push-options.ts'
 import type { NewTask, Receipt } from '../../src/task/task.ts'
 import { failure, rejection } from '../failure.ts'
 
@@ -108,10 +108,10 @@ describe('pushing many', () => {
     async function* numbers(): AsyncGenerator<number> {
       yield* [1, 2, 3]
     }
-    expect(await storage.pushAll(numbers())).toEqual({ created: 3, duplicates: 0 })
+    expect(await storage.pushAll(numbers())).toEqual({ created: 3, duplicates: 0, replaced: 0 })
     const keyed = new Set([task(1).key('a'), task(1).key('a'), task(1).key('b')])
-    expect(await storage.pushAll(keyed)).toEqual({ created: 2, duplicates: 1 })
-    expect(await storage.pushAll([])).toEqual({ created: 0, duplicates: 0 })
+    expect(await storage.pushAll(keyed)).toEqual({ created: 2, duplicates: 1, replaced: 0 })
+    expect(await storage.pushAll([])).toEqual({ created: 0, duplicates: 0, replaced: 0 })
   })
 
   test('keeps the order of one call', async () => {

@@ -1,23 +1,46 @@
 import { describe, expect, test } from 'vitest'
-import type { PushOptions } from '../../src/task/builder.ts'
-import { checkPushOptions, task } from '../../src/task/builder.ts'
+import { task } from '../../src/task/builder.ts'
+import type { PushOptions } from '../../src/task/push-options.ts'
+import { checkPushOptions } from '../../src/task/push-options.ts'
 import { failure } from '../failure.ts'
 
+const AT = Date.UTC(2030, 0, 1)
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057'
 const message = (options: object, code: 'ERR_OPTION' | 'ERR_DURATION' | 'ERR_TASK_ID' = 'ERR_OPTION'): string =>
   failure(code, () => checkPushOptions(options as PushOptions)).message
 
 describe('task', () => {
   test('carries args and every option', () => {
-    const built = task({ to: 'a' }).id(ID).runAfter('1s').priority(9).maxAttempts(3).key('k').metadata({ tenant: 'x' })
+    const built = task({ to: 'a' })
+      .id(ID)
+      .runAfter('1s')
+      .priority(9)
+      .maxAttempts(3)
+      .timeout('5s')
+      .deadlineAfter('1h')
+      .key('k')
+      .unique({ key: 'u', while: 'waiting', for: '1m', otherwise: 'replace' })
+      .metadata({ tenant: 'x' })
     expect(built.args).toEqual({ to: 'a' })
     expect(checkPushOptions(built.options)).toEqual({
       id: ID,
       due: { afterMs: 1_000 },
       priority: 9,
       maxAttempts: 3,
+      timeoutMs: 5_000,
+      deadline: { afterMs: 3_600_000 },
       key: 'k',
+      unique: { key: 'u', while: 'waiting', windowMs: 60_000, otherwise: 'replace' },
       metadata: { tenant: 'x' },
+    })
+    expect(checkPushOptions(task(1).deadline(AT).debounce('d', '5s').options)).toMatchObject({
+      due: { afterMs: 5_000 },
+      deadline: { at: AT },
+      unique: { key: 'd', while: 'waiting', windowMs: 0, otherwise: 'replace' },
+    })
+    expect(checkPushOptions(task(1).throttle('t', '1m').options)).toMatchObject({
+      due: { afterMs: 0 },
+      unique: { key: 't', while: 'waiting', windowMs: 60_000, otherwise: 'keep' },
     })
   })
 
@@ -44,7 +67,10 @@ describe('push options', () => {
       due: { afterMs: 0 },
       priority: 0,
       maxAttempts: null,
+      timeoutMs: null,
+      deadline: null,
       key: null,
+      unique: null,
       metadata: null,
     }
     expect(checkPushOptions(undefined)).toMatchObject(defaults)
@@ -82,6 +108,11 @@ describe('push options', () => {
 
   test('refuse spans that are none', () => {
     expect(message({ runAfter: '10' }, 'ERR_DURATION')).toContain('runAfter must be milliseconds or')
+    expect(message({ timeout: 0 }, 'ERR_DURATION')).toContain('push: timeout must be between 1 and')
+    expect(message({ deadlineAfter: '0s' }, 'ERR_DURATION')).toContain('deadlineAfter must be between 1 and')
+    expect(message({ unique: { key: 'k', for: 'x' } }, 'ERR_DURATION')).toContain('unique.for must be milliseconds')
+    expect(message({ throttle: { key: 'k' } }, 'ERR_DURATION')).toContain('throttle.per must be milliseconds')
+    expect(message({ debounce: { key: 'k', wait: 0 } }, 'ERR_DURATION')).toContain('debounce.wait must be between 1')
     expect(message({ runAfter: -1 }, 'ERR_DURATION')).toContain('runAfter must be between 0 and')
     expect(message({ runAfter: Date.now() * 2 }, 'ERR_DURATION'), 'a moment, not a span').toContain(
       'runAfter must be between',
@@ -107,6 +138,21 @@ describe('push options', () => {
     [{ metadata: { n: '\0' } }, 'without NUL'],
     [{ metadata: { '\ud800': 'x' } }, 'lone surrogates'],
     [{ metadata: Object.fromEntries(Array.from({ length: 65 }, (_, n) => [n, ''])) }, 'at most 64 entries'],
+    [{ unique: {} }, 'unique.key must be 1 to 200 characters'],
+    [{ unique: '' }, 'unique.key must be 1 to 200 characters'],
+    [{ unique: null }, 'unique: options must be an object'],
+    [{ unique: { key: 'k', whle: 'waiting' } }, 'unique: unknown option "whle", did you mean "while"?'],
+    [{ unique: { key: 'k', while: 'running' } }, 'unique.while must be "waiting" or "unfinished", got "running"'],
+    [{ unique: { key: 'k', otherwise: 'drop' } }, 'unique.otherwise must be "keep" or "replace"'],
+    [{ unique: 'a', throttle: { key: 'b', per: '1m' } }, 'give one of unique, throttle'],
+    [{ debounce: { key: 'k', wait: '5s' }, runAt: AT }, 'debounce sets the time of the task'],
+    [{ debounce: { key: 'k', every: '5s' } }, 'debounce: unknown option "every"'],
+    [{ throttle: { key: 'x'.repeat(201), per: '5s' } }, 'throttle.key must be 1 to 200 characters'],
+    [{ deadline: AT, deadlineAfter: '1h' }, 'either deadline (a moment) or deadlineAfter (a span)'],
+    [{ deadline: 1_767_225_600 }, 'deadline is milliseconds since the epoch'],
+    [{ runAt: AT, deadline: AT }, 'the deadline comes before the task is due'],
+    [{ runAfter: '2h', deadlineAfter: '1h' }, 'the deadline comes before the task is due'],
+    [{ timeut: '1s' }, 'did you mean "timeout"?'],
     [{ runIn: '5s' }, 'unknown option "runIn", did you mean "runAt"?'],
     [{ delay: '5s' }, 'unknown option "delay". Known: id, runAt, runAfter'],
     [{ maxattempts: 1 }, 'did you mean "maxAttempts"?'],

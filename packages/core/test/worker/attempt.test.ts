@@ -1,17 +1,21 @@
 // oxlint-disable unicorn/no-thenable -- handlers that return such things are a subject here
 import { describe, expect, test } from 'vitest'
+import type { Codec } from '../../src/codec/codec.ts'
 import { json } from '../../src/codec/json.ts'
+import { QueueValues } from '../../src/contract/values.ts'
 import { systemClock } from '../../src/clock.ts'
 import { QError } from '../../src/error.ts'
 import { fixed } from '../../src/middleware/backoff.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../../src/middleware/retry.ts'
 import { pollEvery } from '../../src/poll/poll.ts'
 import { AbortError, DeferredError, RetryAfterError } from '../../src/steer.ts'
-import type { ClaimedTask } from '../../src/task/task.ts'
+import { task } from '../../src/task/builder.ts'
+import type { ClaimedTask, NewTask } from '../../src/task/task.ts'
 import { attempt, type Decision } from '../../src/worker/attempt.ts'
-import { RunningTask, type WorkerHandle } from '../../src/worker/context.ts'
+import { RunningTask } from '../../src/worker/context.ts'
+import type { WorkerHandle } from '../../src/worker/handle.ts'
 import { settled, withOverrides } from './scene.ts'
-import { MemoryBackend } from '../../src/memory/index.ts'
+import { MemoryBackend, MemoryStorage } from '../../src/memory/index.ts'
 
 const claimed: ClaimedTask = {
   id: '01890a5d-ac96-774b-bcce-b302099a8057',
@@ -37,13 +41,19 @@ async function decide(
   const source = {
     backend: withOverrides(new MemoryBackend(), {}),
     queue: 'numbers',
-    codec: json,
-    maxPayloadBytes: 100,
+    values: new QueueValues<number>({ queue: 'numbers', codec: json as Codec<number>, maxPayloadBytes: 100 }),
     bufferSize: 0,
     poll: pollEvery(1),
   }
-  const host = { worker: {} as WorkerHandle, clock: systemClock, progress: () => Promise.resolve() }
-  const task = new RunningTask({ ...claimed, ...change }, host, 0)
+  const host = {
+    worker: {} as WorkerHandle,
+    clock: systemClock,
+    says: { line: () => undefined, progress: () => undefined },
+    progress: () => Promise.resolve(),
+  }
+  const now = systemClock.now()
+  const { deadlineInMs } = change
+  const task = new RunningTask({ ...claimed, ...change }, host, now, now + (deadlineInMs ?? Infinity))
   attempt(
     {
       source,
@@ -89,7 +99,7 @@ describe('a handler that returns', () => {
   })
   test('carries follow-on tasks with done only', async () => {
     const follow = {
-      id: 'x',
+      id: '01890a5d-ac96-774b-bcce-b302099a8058',
       queue: 'q',
       payload: claimed.payload,
       priority: 0,
@@ -109,6 +119,57 @@ describe('a handler that returns', () => {
       }),
     ).not.toHaveProperty('follow')
   })
+})
+
+describe('follow', () => {
+  const encoded: NewTask = {
+    id: '01890a5d-ac96-774b-bcce-b302099a8058',
+    queue: 'q',
+    payload: claimed.payload,
+    priority: 0,
+    due: { afterMs: 0 },
+    maxAttempts: null,
+    key: null,
+    metadata: null,
+  }
+  test.each<[string, unknown, string]>([
+    ['plain args', { to: 'ada@example.com' }, 'is no encoded task: it has no payload of bytes'],
+    ['text', 'ada@example.com', 'is no encoded task, got "ada@example.com"'],
+    ['nothing', undefined, 'is no encoded task, got undefined'],
+    ['a built task', task({ to: 'ada' }), 'it has no payload of bytes'],
+    ['a payload that was not encoded', { ...encoded, payload: { codec: 'json', bytes: '7' } }, 'no payload of bytes'],
+    ['an id that is no UUID', { ...encoded, id: 'order-5' }, 'A task id must be a UUID'],
+    ['no queue', { ...encoded, queue: undefined }, 'A queue name is'],
+    ['no time', { ...encoded, due: undefined }, 'has no time at which it is due'],
+    ['a time that is no number', { ...encoded, due: { at: NaN } }, 'has no time at which it is due'],
+    ['a deadline that is no time', { ...encoded, deadline: '5m' }, 'has a deadline that is no time'],
+    ['a wrong priority', { ...encoded, priority: 'high' }, 'priority must be'],
+    ['metadata that are no strings', { ...encoded, metadata: { n: 1 } }, 'metadata["n"] must be a string'],
+    ['no metadata at all', { ...encoded, metadata: undefined }, 'metadata must be an object'],
+  ])('refuses %s where it is called, and names storage.encode', async (_name, given, message) => {
+    const settlement = await decide((running) => running.follow(encoded, given as NewTask), { maxAttempts: 1 })
+    expect(settlement).toMatchObject({
+      kind: 'killed',
+      error: { code: 'ERR_OPTION', message: expect.stringContaining(`ctx.follow: argument 2 `) },
+    })
+    const text = settlement.kind === 'killed' ? settlement.error.message : ''
+    expect(text).toContain(message)
+    expect(text).toContain('Pass what storage.encode(args)')
+  })
+  test('takes what storage.encode makes', async () => {
+    const storage = new MemoryStorage<number>({ queue: 'q' })
+    const built = task(7).runAfter('1m').deadlineAfter('1h').unique('k').metadata({ a: 'b' }).maxAttempts(2).key('x')
+    const follow = storage.encode(built)
+    expect(await decide((running) => running.follow(follow))).toMatchObject({ kind: 'done', follow: [follow] })
+  })
+})
+
+test('a checkpoint that is no bytes is refused, and the attempt goes on', async () => {
+  const settlement = await decide(async (running) => {
+    await running.progress('half' as unknown as Uint8Array).catch((error: unknown) => running.abort(error))
+    return running.signal.reason instanceof QError && running.signal.reason.code
+  })
+  expect(settlement).toMatchObject({ kind: 'done', result: { bytes: new TextEncoder().encode('"ERR_OPTION"') } })
 })
 
 describe('a payload that cannot be read', () => {

@@ -14,7 +14,7 @@ test('backend() gives the handler its args', () => {
     .timeout('5s')
     .build((args, ctx) => {
       expectTypeOf(args).toEqualTypeOf<{ to: string }>()
-      expectTypeOf(ctx).toEqualTypeOf<TaskContext>()
+      expectTypeOf(ctx).toEqualTypeOf<TaskContext<object, { to: string }>>()
       expectTypeOf(ctx.signal).toEqualTypeOf<AbortSignal>()
     })
   expectTypeOf(worker).toEqualTypeOf<Worker>()

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { failure } from '../failure.ts'
+import { ManualClock } from '../manual-clock.ts'
+import { rateLimit } from '../../src/middleware/rate-limit.ts'
+import { settled } from './scene.ts'
 import { MemoryStorage } from '../../src/memory/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { WorkerBuilder } from '../../src/worker/builder.ts'
@@ -28,6 +31,10 @@ describe('the builder answers at the call', () => {
     ['a pool instead of a storage', () => builder.backend({ query() {} } as any), 'backend() takes a storage'],
     ['a middleware that is none', () => builder.use({} as any), 'use() takes a middleware'],
     ['a listener that is none', () => builder.onEvent('log' as any), 'onEvent() takes a function'],
+    ['a settled hook that is none', () => builder.onSettled({} as any), 'onSettled() takes a function'],
+    ['data that is none', () => builder.data('db' as any), 'data() takes an object'],
+    ['data of a class', () => builder.data(new Map()), 'Give it a name: data({ mailer: new Mailer() })'],
+    ['data that inherits', () => builder.data(Object.create({ db() {} })), 'data() takes a plain object'],
     ['a clock that is none', () => builder.clock(Date as any), 'clock must have now() and after()'],
     ['a handler that is none', () => builder.backend(storage).build(undefined as any), 'build() takes a function'],
     ['build before backend', () => (builder as any).build(() => 1), 'call backend(storage) before build'],
@@ -63,4 +70,40 @@ test('a handler may be an object with handle()', async () => {
   await using worker = new WorkerBuilder('w').backend(queue).build(handler)
   await worker.start()
   expect(await queue.waitFor(id)).toBe(40)
+})
+
+test('onSettled hears what the store answered to each outcome, and one that fails harms nothing', async () => {
+  const queue = new MemoryStorage<number>({ queue: 'numbers' })
+  const ids = (await queue.pushBulk([1, 2])).map(({ id }) => id)
+  const heard: string[] = []
+  const errors: unknown[] = []
+  const worker = new WorkerBuilder('w')
+    .backend(queue)
+    .onEvent((_worker, event) => event.type === 'error' && errors.push([event.where, event.error]))
+    .onSettled(({ task, settlement, answer }) => void heard.push(`${task.id} ${settlement.kind} ${answer}`))
+    .onSettled(() => Promise.reject(new Error('audit is down')))
+    .build((n) => n * 2)
+  await worker.start()
+  expect(await Promise.all(ids.map((id) => queue.waitFor(id)))).toEqual([2, 4])
+  await worker.stop()
+  expect(heard.toSorted((a, b) => a.localeCompare(b))).toEqual(ids.map((id) => `${id} done applied`))
+  expect(errors).toMatchObject(ids.map(() => ['ack', { message: 'audit is down' }]))
+})
+
+test('a worker that stops lets go of what its middlewares watch', async () => {
+  const clock = new ManualClock()
+  const queue = new MemoryStorage<number>({ queue: 'numbers', clock })
+  await queue.push(1)
+  const limit = rateLimit({ limit: 1, per: '1h' })
+  const before = clock.timers
+  const worker = new WorkerBuilder('w')
+    .backend(queue)
+    .clock(clock)
+    .use(limit)
+    .build(() => 1)
+  await worker.start()
+  await settled()
+  expect(limit.gates![0]!.room(clock)).toBe(0)
+  await worker.stop()
+  expect(clock.timers).toBe(before)
 })

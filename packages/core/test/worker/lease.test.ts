@@ -2,15 +2,18 @@ import { describe, expect, test } from 'vitest'
 import { QError } from '../../src/error.ts'
 import { gate, scene } from './scene.ts'
 
+/** A queue that cannot be paused: the worker has nothing to ask for before its first regular beat. */
+const noPause = { pause: undefined }
+
 describe('a heartbeat', () => {
-  test('comes four times per lease and names what ran through the one before', async () => {
-    const it = scene()
+  test('comes four times per lease and names what has been at work for half a second', async () => {
+    const it = scene(() => noPause)
     const opened = gate()
     const worker = it.builder.lease('8s').build(() => opened.promise)
     await worker.start()
-    await it.clock.pass(1_000)
+    await it.clock.pass(1_600)
     const [id] = await it.push(1)
-    await it.clock.pass(999)
+    await it.clock.pass(399)
     expect(it.of('heartbeat')).toEqual([])
     await it.clock.pass(1)
     expect(await it.status(id!)).toBe('queued/1')
@@ -56,6 +59,7 @@ describe('a heartbeat', () => {
   test('without an answer is given up after half the lease, and the next one keeps it', async () => {
     let hang = true
     const it = scene((memory) => ({
+      ...noPause,
       beat: (request) => (hang ? new Promise(() => undefined) : memory.beat(request)),
     }))
     const worker = it.builder.lease('10s').build(() => 1)
@@ -65,6 +69,47 @@ describe('a heartbeat', () => {
     await it.clock.pass(3_000)
     expect(it.of('error')).toMatchObject([{ where: 'beat' }])
     expect(it.of('heartbeat').length).toBeGreaterThan(0)
+    await worker.stop()
+  })
+})
+
+describe('a machine that slept', () => {
+  test('starts nothing until a beat has said whether the lease still stands', async () => {
+    let answered = gate()
+    let asked = 0
+    const it = scene((memory) => ({
+      ...noPause,
+      async beat(request) {
+        asked += 1
+        await answered.promise
+        return memory.beat(request)
+      },
+    }))
+    const worker = it.builder.lease('20s').build(() => 1)
+    await worker.start()
+    await it.clock.pass(10)
+    expect(worker.health().leaseHeld).toBe(true)
+    it.clock.suspend(3_600_000)
+    expect(worker.health().leaseHeld).toBe(false)
+    const [id] = await it.push(1)
+    await it.clock.pass(1_000)
+    expect([asked, it.of('task-start')]).toEqual([1, []])
+    answered.open()
+    await it.clock.pass(1_000)
+    expect(await it.status(id!)).toBe('done/1')
+    expect(it.of('lease-lost')).toEqual([])
+    await worker.stop()
+  })
+
+  test('does not distrust its lease because the wall clock was set back', async () => {
+    const it = scene(() => noPause)
+    const worker = it.builder.lease('20s').build(() => 1)
+    await worker.start()
+    await it.clock.pass(10)
+    it.clock.suspend(-3_600_000)
+    expect(worker.health().leaseHeld).toBe(true)
+    await it.clock.pass(19_000)
+    expect(worker.health().leaseHeld).toBe(true)
     await worker.stop()
   })
 })

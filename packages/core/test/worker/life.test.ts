@@ -258,6 +258,13 @@ describe('runUntil', () => {
     await it.clock.pass(10)
     await run
   })
+  test('refuses what is no end, and can be run afterwards', async () => {
+    const worker = scene().builder.build(() => 1)
+    for (const end of [undefined, null, 5, 'soon', {}])
+      await rejection('ERR_OPTION', worker.runUntil(end as unknown as AbortSignal))
+    expect(worker.state).toBe('idle')
+    await worker.runUntil(AbortSignal.abort())
+  })
   test('stops at the end of an await using block', async () => {
     const it = scene()
     const worker = it.builder.build(() => 1)

@@ -10,14 +10,14 @@ describe('demand', () => {
       const want = demand.want(0, 0)
       asked.push(want)
       demand.ended(0)
-      demand.claimed(want, want, 2)
+      demand.claimed(want, want, 2, 100 * want)
     }
     expect(asked).toEqual([10, 40, 160, 640, 1_000, 1_000])
   })
   test('with long tasks is never more than the free slots', () => {
     const demand = new Demand(10, 10_000)
     demand.ended(5_000)
-    for (let round = 0; round < 20; round++) demand.claimed(10, 10, 2)
+    for (let round = 0; round < 20; round++) demand.claimed(10, 10, 2, 1_000)
     expect(demand.want(0, 0)).toBe(10)
     expect(demand.want(7, 0)).toBe(3)
     expect(demand.want(10, 0)).toBe(0)
@@ -27,7 +27,7 @@ describe('demand', () => {
     const demand = new Demand(10, 10_000)
     for (let round = 0; round < 50; round++) {
       demand.ended(5)
-      demand.claimed(10, 10, 10)
+      demand.claimed(10, 10, 10, 1_000)
     }
     // 10 slots, 5 ms each: 2 start per millisecond, 20 per round trip.
     expect(demand.want(10, 0)).toBeGreaterThanOrEqual(36)
@@ -39,7 +39,7 @@ describe('demand', () => {
     const demand = new Demand(10, 5)
     for (let round = 0; round < 9; round++) {
       demand.ended(0)
-      demand.claimed(10, 10, 50)
+      demand.claimed(10, 10, 50, 1_000)
     }
     expect(demand.want(10, 0)).toBe(5)
     expect(demand.want(0, 0)).toBe(15)

@@ -1,19 +1,17 @@
 /** A queue in memory, a clock in the hand, a worker in between, and everything it says. */
 import type { Backend } from '../../src/backend/backend.ts'
-import type { Wake } from '../../src/backend/capability.ts'
 import { MemoryBackend } from '../../src/memory/index.ts'
 import { pollEvery } from '../../src/poll/poll.ts'
-import { Storage, type StorageOptions } from '../../src/storage/storage.ts'
+import type { StorageOptions } from '../../src/storage/options.ts'
+import { Storage } from '../../src/storage/storage.ts'
 import type { TaskId } from '../../src/task/task.ts'
 import { WorkerBuilder } from '../../src/worker/builder.ts'
 import type { WorkerEvent } from '../../src/worker/event.ts'
 import { PacedClock, settled } from './paced-clock.ts'
 
-type Overrides = { readonly [Name in keyof Backend]?: Backend[Name] | undefined } & {
-  readonly wake?: Wake['wake'] | undefined
-}
+type Overrides = { readonly [Name in keyof MemoryBackend]?: MemoryBackend[Name] | undefined }
 
-/** A backend with some methods replaced. `wake: undefined` takes the nudges away. */
+/** A backend with some methods replaced. `wake: undefined` takes the nudges away, and so with every capability. */
 export function withOverrides(backend: MemoryBackend, overrides: Overrides): Backend {
   return new Proxy(backend, {
     get(target, name) {

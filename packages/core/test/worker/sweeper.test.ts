@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Backend } from '../../src/backend/backend.ts'
-import type { WorkerHandle } from '../../src/worker/context.ts'
+import type { WorkerHandle } from '../../src/worker/handle.ts'
 import { Emitter } from '../../src/worker/emitter.ts'
 import { Patience } from '../../src/worker/patience.ts'
 import { sweepUntil } from '../../src/worker/sweeper.ts'

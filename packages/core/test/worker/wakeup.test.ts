@@ -173,16 +173,12 @@ test('a store that says "due now" and hands out nothing is not asked in a frenzy
 test('a failing subscription is tried again while polling goes on', async () => {
   let tries = 0
   const it = scene(
-    (memory) =>
-      Object.assign(
-        {},
-        {
-          async wake(queues: readonly string[], nudge: (queue: string) => void) {
-            if (++tries < 3) throw new Error('no connection')
-            return memory.wake(queues, nudge)
-          },
-        },
-      ),
+    (memory) => ({
+      async wake(queues, nudge) {
+        if (++tries < 3) throw new Error('no connection')
+        return memory.wake(queues, nudge)
+      },
+    }),
     { poll: pollEvery('1h') },
   )
   const worker = it.builder.build(() => 1)
@@ -192,4 +188,22 @@ test('a failing subscription is tried again while polling goes on', async () => 
   expect([tries, await it.status(id!)]).toEqual([3, 'done/1'])
   expect(it.of('error')).toMatchObject([{ where: 'wake' }, { where: 'wake' }])
   await worker.stop()
+})
+
+test('a listener that went deaf is an error event, and the worker goes on', async () => {
+  let deaf: ((error: unknown) => void) | undefined
+  const it = scene((memory) => ({
+    wake(queues, nudge, onError?: (error: unknown) => void) {
+      deaf = onError
+      return memory.wake(queues, nudge)
+    },
+  }))
+  const worker = it.builder.build(() => 1)
+  await worker.start()
+  await it.clock.pass(10)
+  deaf?.(new Error('connection lost'))
+  expect(it.of('error')).toMatchObject([{ where: 'wake', error: { message: 'connection lost' }, retryMs: null }])
+  await worker.stop()
+  deaf?.(new Error('after the end'))
+  expect(it.of('error')).toHaveLength(1)
 })

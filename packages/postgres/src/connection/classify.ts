@@ -34,6 +34,8 @@ const UNAVAILABLE = new Set([
   'XX000',
 ])
 const UNAVAILABLE_CLASSES = new Set(['08', '53'])
+/** Raised by `push_keyed`. */
+const KEY_HELD = 'Q0002'
 const MISSING = new Set(['42P01', '3F000', '42883', '42703'])
 const SQLSTATE = /^[0-9A-Z]{5}$/
 const DRIVER_TROUBLE =
@@ -64,6 +66,13 @@ export function toBackendError(error: unknown, what: string, schema: string): QE
       { cause: error },
     )
   }
+  if (codeOf(error) === KEY_HELD) {
+    return new QError(
+      'ERR_BACKEND_UNAVAILABLE',
+      `Postgres could not ${what}: ${message}. Commit or roll back that transaction, or push again later.`,
+      { cause: error },
+    )
+  }
   switch (classify(error)) {
     case 'conflict':
     case 'unavailable':
@@ -79,6 +88,11 @@ export function toBackendError(error: unknown, what: string, schema: string): QE
     case 'refused':
       return new QError('ERR_BACKEND', `Postgres refused to ${what}: ${message}`, { cause: error })
   }
+}
+
+/** Whether a push gave up waiting for a key that another transaction has taken. */
+export function isKeyHeld(error: unknown): boolean {
+  return error instanceof Error && codeOf(error.cause) === KEY_HELD
 }
 
 function codeOf(error: unknown): string | undefined {

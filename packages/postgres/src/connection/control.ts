@@ -2,8 +2,8 @@
  * The connections of the engine itself: claims, settles, beats and sweeps.
  *
  * They are made with the settings of the user's pool but are not taken from it, so that handlers that
- * hold every connection of that pool cannot keep a lease from being renewed. At most five, opened when
- * needed and closed when idle.
+ * hold every connection of that pool cannot keep a lease from being renewed. At most five, and one more for
+ * beats alone, which no flood of other statements can keep waiting. Opened when needed and closed when idle.
  */
 import { QError, sleep, systemClock } from '@q/core'
 import type { CompiledQuery } from 'kysely'
@@ -27,6 +27,8 @@ export interface Control {
    * @throws QError `ERR_BACKEND_UNAVAILABLE`, `ERR_BACKEND`, `ERR_SCHEMA_MISSING`, `ERR_KEY_CONFLICT`, `ERR_CLOSED`
    */
   run<Row>(query: CompiledQuery<Row>, what: string): Promise<readonly Row[]>
+  /** As `run`, on a connection that only beats use. */
+  beat<Row>(query: CompiledQuery<Row>, what: string): Promise<readonly Row[]>
   /** Ends the connections once their statements have ended. */
   close(): Promise<void>
 }
@@ -50,18 +52,8 @@ export function connectionSettings(pool: Pool, applicationName: string): PoolCon
  *   must not behind a transaction pooler, where the next statement may meet another connection.
  */
 export function openControl(pool: Pool, schema: string, named: boolean): Control {
-  const PoolClass = pool.constructor as new (config: PoolConfig) => Pool
-  const own = new PoolClass({
-    ...connectionSettings(pool, `q control ${schema}`),
-    max: MAX_CONNECTIONS,
-    min: 0,
-    idleTimeoutMillis: IDLE_TIMEOUT_MS,
-    allowExitOnIdle: true,
-    query_timeout: QUERY_TIMEOUT_MS,
-  })
-  // Without listeners a connection that dies, idle or checked out, would end the process.
-  own.on('error', ignore)
-  own.on('connect', (client) => client.on('error', ignore))
+  const shared = ownPool(pool, `q control ${schema}`, MAX_CONNECTIONS)
+  const forBeats = ownPool(pool, `q beat ${schema}`, 1)
   let closed: Promise<void> | undefined
 
   // Each text is a constant of this package, so there are few.
@@ -72,7 +64,7 @@ export function openControl(pool: Pool, schema: string, named: boolean): Control
     return name
   }
 
-  const once = async <Row>(query: CompiledQuery<Row>): Promise<readonly Row[]> => {
+  const once = async <Row>(own: Pool, query: CompiledQuery<Row>): Promise<readonly Row[]> => {
     let client: PoolClient | undefined
     let broken = true
     try {
@@ -89,23 +81,43 @@ export function openControl(pool: Pool, schema: string, named: boolean): Control
     }
   }
 
-  return {
-    async run(query, what) {
-      for (let tries = 1; ; tries++) {
-        if (closed) throw new QError('ERR_CLOSED', `The storage was closed; it cannot ${what}.`)
-        try {
-          return await once(query)
-        } catch (error) {
-          if (tries === CONFLICT_TRIES || classify(error) !== 'conflict') throw toBackendError(error, what, schema)
-          await sleep(systemClock, 5 * tries * (1 + Math.random()))
-        }
+  const send = async <Row>(own: Pool, query: CompiledQuery<Row>, what: string): Promise<readonly Row[]> => {
+    for (let tries = 1; ; tries++) {
+      if (closed) throw new QError('ERR_CLOSED', `The storage was closed; it cannot ${what}.`)
+      try {
+        return await once(own, query)
+      } catch (error) {
+        if (tries === CONFLICT_TRIES || classify(error) !== 'conflict') throw toBackendError(error, what, schema)
+        await sleep(systemClock, 5 * tries * (1 + Math.random()))
       }
-    },
+    }
+  }
+
+  return {
+    run: (query, what) => send(shared, query, what),
+    beat: (query, what) => send(forBeats, query, what),
     close() {
-      closed ??= own.end()
+      closed ??= Promise.all([shared.end(), forBeats.end()]).then(() => undefined)
       return closed
     },
   }
+}
+
+/** A pool with the settings of the user's, of which no dying connection ends the process. */
+function ownPool(pool: Pool, applicationName: string, max: number): Pool {
+  const PoolClass = pool.constructor as new (config: PoolConfig) => Pool
+  const own = new PoolClass({
+    ...connectionSettings(pool, applicationName),
+    max,
+    min: 0,
+    idleTimeoutMillis: IDLE_TIMEOUT_MS,
+    allowExitOnIdle: true,
+    query_timeout: QUERY_TIMEOUT_MS,
+  })
+  // Without listeners a connection that dies, idle or checked out, would end the process.
+  own.on('error', ignore)
+  own.on('connect', (client) => client.on('error', ignore))
+  return own
 }
 
 function ignore(): void {

@@ -1,7 +1,6 @@
 /** The call of the `claim` function. */
 import type { CompiledQuery } from 'kysely'
-import { sql } from 'kysely'
-import { compiler } from '../connection/compiler.ts'
+import { callOf } from '../connection/call.ts'
 
 /** One instance asking for one queue. */
 export interface ClaimEntry {
@@ -29,6 +28,8 @@ export type ClaimRow =
       readonly payload: Buffer
       readonly metadata: Record<string, string> | null
       readonly checkpoint: Buffer | null
+      readonly timeout_ms: number | null
+      readonly deadline_in_ms: number | null
     }
   | {
       readonly ord: number
@@ -37,12 +38,19 @@ export type ClaimRow =
       readonly run_at: number | null
     }
 
+const claim = callOf<ClaimRow>(
+  'claim',
+  'ord, id, token, lane, priority, attempt, crashes, run_at, max_attempts, codec, payload, metadata, checkpoint, timeout_ms, deadline_in_ms',
+  ['uuid[]', 'text[]', 'int4[]', 'int4[]', 'float8[]'],
+)
+
 /** Claims for several entries at once; rows come by entry and in claim order. */
 export function claimQuery(schema: string, entries: readonly ClaimEntry[], low: LowBounds): CompiledQuery<ClaimRow> {
-  return sql<ClaimRow>`select ord, id, token, lane, priority, attempt, crashes, run_at, max_attempts, codec, payload, metadata, checkpoint
-    from ${sql.id(schema, 'claim')}(
-      ${entries.map((entry) => entry.instance)}::uuid[], ${entries.map((entry) => entry.queue)}::text[],
-      ${entries.map((entry) => entry.limit)}::int4[], ${[...low.keys()]}::int4[], ${[...low.values()]}::float8[])`.compile(
-    compiler,
-  )
+  return claim(schema, [
+    entries.map((entry) => entry.instance),
+    entries.map((entry) => entry.queue),
+    entries.map((entry) => entry.limit),
+    [...low.keys()],
+    [...low.values()],
+  ])
 }

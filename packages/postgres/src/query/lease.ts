@@ -1,41 +1,58 @@
 /** The calls of the lease functions: register, beat, deregister, sweep. */
-import type { BeatRequest, SweepReport, WorkerRegistration } from '@q/core'
+import type { BeatRequest, SweepReport, WorkerAbout, WorkerRegistration } from '@q/core'
 import { CRASH_BUDGET, QUARANTINE_AT } from '@q/core'
 import type { CompiledQuery } from 'kysely'
-import { sql } from 'kysely'
-import { compiler } from '../connection/compiler.ts'
+import { callOf } from '../connection/call.ts'
 
 /** Claimed batches taken back by one sweep: at most 20,000 tasks. */
 const CLAIMS_PER_SWEEP = 20
+/** Rows of statistics folded, and rows of each kind looked at when cleaning up, at a time. */
+const ROLLED = 5_000
+const TIDIED = 1_000
 
-/** Stores an instance and starts its lease. */
-export function registerQuery(schema: string, worker: WorkerRegistration): CompiledQuery<unknown> {
-  return sql`select ${sql.id(schema, 'register')}(${worker.instance}::uuid, ${worker.name}, ${worker.queues}::text[], ${worker.leaseMs}::int4)`.compile(
-    compiler,
-  )
+/** What a beat learned; arrays are null when nothing is in them. */
+export interface BeatRow {
+  readonly held: boolean
+  readonly lost: string[] | null
+  readonly cancelled: string[] | null
+  readonly paused: string[]
+  /** 0 work, 1 pause, 2 stop. */
+  readonly command: number | null
 }
 
-/**
- * Renews a lease; `lost` are the named tasks that are no longer held. Named in id order, the order in which
- * settlements lock their rows.
- */
-export function beatQuery(schema: string, beat: BeatRequest): CompiledQuery<{ held: boolean; lost: string[] }> {
-  const running = beat.running.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  return sql<{
-    held: boolean
-    lost: string[]
-  }>`select held, lost from ${sql.id(schema, 'beat')}(${beat.instance}::uuid, ${beat.leaseMs}::int4,
-    ${running.map((task) => task.id)}::uuid[], ${running.map((task) => task.token)}::int8[])`.compile(compiler)
+const register = callOf<unknown>('register', '1', ['uuid', 'text', 'text[]', 'int4', 'jsonb'])
+const beat = callOf<BeatRow>('beat', 'held, lost, cancelled, paused, command', ['uuid', 'int4', 'uuid[]', 'int8[]'])
+const deregister = callOf<unknown>('deregister', '1', ['uuid'])
+const sweep = callOf<SweepReport>('sweep', 'instances, recovered, killed, more', ['int4', 'int4', 'int4'])
+const roll = callOf<unknown>('roll', '1', ['int4'])
+const tidy = callOf<unknown>('tidy', '1', ['int4'])
+
+/** Stores an instance and starts its lease. */
+export function registerQuery(schema: string, worker: WorkerRegistration, about: WorkerAbout): CompiledQuery<unknown> {
+  return register(schema, [worker.instance, worker.name, worker.queues, worker.leaseMs, JSON.stringify(about)])
+}
+
+/** Renews a lease and tells what became of the named tasks. */
+export function beatQuery(schema: string, { instance, leaseMs, running }: BeatRequest): CompiledQuery<BeatRow> {
+  return beat(schema, [instance, leaseMs, running.map((task) => task.id), running.map((task) => task.token)])
 }
 
 /** Gives back what an instance holds and forgets it. */
 export function deregisterQuery(schema: string, instance: string): CompiledQuery<unknown> {
-  return sql`select ${sql.id(schema, 'deregister')}(${instance}::uuid)`.compile(compiler)
+  return deregister(schema, [instance])
 }
 
 /** Takes back the tasks of instances whose lease has ended. */
 export function sweepQuery(schema: string): CompiledQuery<SweepReport> {
-  return sql<SweepReport>`select instances, recovered, killed, more from ${sql.id(schema, 'sweep')}(${CLAIMS_PER_SWEEP}, ${CRASH_BUDGET}, ${QUARANTINE_AT})`.compile(
-    compiler,
-  )
+  return sweep(schema, [CLAIMS_PER_SWEEP, CRASH_BUDGET, QUARANTINE_AT])
+}
+
+/** Folds statistics. */
+export function rollQuery(schema: string): CompiledQuery<unknown> {
+  return roll(schema, [ROLLED])
+}
+
+/** Forgets what stands for nothing any more. */
+export function tidyQuery(schema: string): CompiledQuery<unknown> {
+  return tidy(schema, [TIDIED])
 }

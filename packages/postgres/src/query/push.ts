@@ -1,27 +1,32 @@
-/** The call of the `push` function, for tasks whose lanes are known. */
-import type { NewTask } from '@q/core'
+/** The calls of `push` and `push_keyed`, for tasks whose lanes are known. */
 import type { CompiledQuery } from 'kysely'
-import { sql } from 'kysely'
-import { compiler } from '../connection/compiler.ts'
-import { taskColumns } from '../columns.ts'
+import type { TaskColumns } from '../columns.ts'
+import { KEY_TYPES, TASK_TYPES, valuesOf } from '../columns.ts'
+import { callOf } from '../connection/call.ts'
 
-/** A task that existed already: its place in the batch, from 1, and the id that exists. */
+/**
+ * A task that was not stored: its place in the batch, from 1, and the id that exists; outcome 1 duplicate, 2 replaced.
+ * Place 0: a lane is not what this process thinks, nothing was stored.
+ */
 export interface PushRow {
   readonly ord: number
   readonly existing: string
+  readonly outcome: number
 }
 
-/** Stores tasks with distinct ids and keys; the rows returned are the duplicates. */
-export function pushQuery(schema: string, tasks: readonly NewTask[], lanes: readonly number[]): CompiledQuery<PushRow> {
-  const t = taskColumns(tasks, lanes)
-  return sql<PushRow>`select ord, existing from ${sql.id(schema, 'push')}(
-    ${t.ids}::uuid[], ${t.lanes}::int4[], ${t.at}::float8[], ${t.delay}::float8[], ${t.maxAttempts}::int2[],
-    ${t.codecs}::text[], ${t.payloads}::bytea[], ${t.keys}::text[], ${t.metadata}::jsonb[])`.compile(compiler)
+const plain = callOf<PushRow>('push', 'ord, existing, outcome', TASK_TYPES)
+const keyed = callOf<PushRow>('push_keyed', 'ord, existing, outcome', [...TASK_TYPES, ...KEY_TYPES, 'boolean'])
+const lane = callOf<{ id: number }>('ensure_lane', 'ensure_lane as id', ['text', 'int2'])
+
+/** Stores tasks; the rows returned are those that were not stored. */
+export function pushQuery(schema: string, columns: TaskColumns): CompiledQuery<PushRow> {
+  const { keys } = columns
+  return keys === null
+    ? plain(schema, valuesOf(columns))
+    : keyed(schema, [...valuesOf(columns), keys.keys, keys.uniques, keys.rounds, false])
 }
 
 /** Makes a queue known at a priority; answers with the lane's id. */
 export function ensureLaneQuery(schema: string, queue: string, priority: number): CompiledQuery<{ id: number }> {
-  return sql<{
-    id: number
-  }>`select ${sql.id(schema, 'ensure_lane')}(${queue}, ${priority}::int2) as id`.compile(compiler)
+  return lane(schema, [queue, priority])
 }

@@ -4,10 +4,22 @@
  * A migration is never edited once released. One that old workers cannot live with is `breaking`.
  */
 import { claim } from './claim.ts'
+import { control } from './control.ts'
+import { enqueue } from './enqueue.ts'
+import { events } from './events.ts'
+import { follow } from './follow.ts'
+import { keyed } from './keyed.ts'
 import { lease } from './lease.ts'
+import { limit } from './limit.ts'
+import { listing } from './listing.ts'
+import { overview } from './overview.ts'
 import { push } from './push.ts'
+import { removal } from './removal.ts'
+import { reports } from './reports.ts'
 import { settle } from './settle.ts'
 import { checkSchemaName, DEFAULT_SCHEMA, inSchema, quoteIdentifier } from './sql.ts'
+import { statistics } from './statistics.ts'
+import { sweep } from './sweep.ts'
 import { tables } from './tables.ts'
 
 interface MigrationSource {
@@ -22,7 +34,25 @@ const SOURCES: readonly MigrationSource[] = [
     version: 1,
     name: 'initial',
     breaking: true,
-    text: [tables, push, claim, settle, lease].join('\n'),
+    text: [
+      tables,
+      push,
+      keyed,
+      enqueue,
+      claim,
+      settle,
+      follow,
+      lease,
+      sweep,
+      control,
+      removal,
+      limit,
+      statistics,
+      listing,
+      overview,
+      reports,
+      events,
+    ].join('\n'),
   },
 ]
 

@@ -29,18 +29,22 @@ export function wakeChannel(schema: string): string {
   return `${schema}:wake`
 }
 
+/** Starts a payload that announces news for the workers of a queue instead of work. No queue name holds it. */
+export const NEWS_MARK = '!'
+
 /**
  * Functions run with their own search path, so that nothing in the caller's can be picked up instead, and with
  * generic plans: with their arrays' true lengths in sight plpgsql would plan anew in each call, which costs a
  * single push three times what the push itself does. Functions that look tasks up also pin the plan: on a table
  * that was filled a second ago and never analysed the planner would otherwise sort or hash the whole backlog for
- * every batch.
+ * every batch. What is pinned looks dear to the planner, and dear plans would be compiled in each call: no JIT.
  */
 export function inSchema(text: string, schema: string): string {
-  const plain = `set search_path = ${quoteIdentifier(schema)}, pg_catalog, pg_temp set plan_cache_mode = force_generic_plan`
+  const plain = `set search_path = ${quoteIdentifier(schema)}, pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set jit = off`
   const pinned = `${plain} set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_sort = off`
   return text
     .replaceAll('%PINNED%', pinned)
     .replaceAll('%PLAIN%', plain)
     .replaceAll('%CHANNEL%', `'${wakeChannel(schema)}'`)
+    .replaceAll('%NEWS%', `'${NEWS_MARK}'`)
 }

@@ -5,7 +5,7 @@
  * engine), `live` where it stands (narrow, hot, gone when the task ends), `outcome` how it ended.
  * See docs/decisions/0001-storage-layout.md for what was measured.
  */
-export const tables = `
+export const tables: string = `
 -- A lane is one queue at one priority: the unit that is claimed in order. Rows are never deleted.
 create table lane (
   id         int4 generated always as identity primary key,
@@ -23,7 +23,9 @@ create table task (
   max_attempts int2,
   codec        text collate "C" not null,
   payload      bytea not null,
-  metadata     jsonb
+  metadata     jsonb,
+  -- {"timeoutMs": …, "deadline": milliseconds since the epoch}; one column, because a ninth would cost every row 8 bytes
+  limits       jsonb
 );
 
 -- fillfactor 50: a claim changes no indexed column, so with room on the page it is a HOT update
@@ -36,12 +38,15 @@ create table live (
   state      int2 not null default 0, -- 0 pending, 1 queued, 2 running, 3 failed
   attempt    int2 not null default 0,
   crashes    int2 not null default 0,
+  cancelling boolean not null default false, -- held, and somebody asked for its end: see cancellation
   checkpoint bytea,
   error      jsonb
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0.1);
 
 -- serves the claim (ordered range scan per lane) and the next due time
 create index live_due on live (lane, run_at, id);
+-- serves the list of tasks that failed and wait; error is not changed by a claim, which therefore stays a HOT update
+create index live_failed on live (lane, run_at, id) where error is not null;
 
 create table outcome (
   id          uuid primary key,
@@ -49,29 +54,65 @@ create table outcome (
   status      int2 not null, -- 4 done, 5 killed, 6 cancelled
   attempt     int2 not null,
   crashes     int2 not null,
-  token       int8 not null, -- the claim that ended it, 0 when none did
+  token       int8 not null, -- the claim that ended it or was taken back, 0 when none was; its time (>> 20) is when it was claimed
+  worker      int4, -- worker.number, null when none held it
+  ran_ms      int4, -- of the last attempt, null when nobody said
   run_at      timestamptz not null,
   finished_at timestamptz not null,
   codec       text collate "C",
   result      bytea,
   error       jsonb
 );
+-- serves lists, retention and the stream of a queue
+create index outcome_lane on outcome (lane, finished_at, id);
+create index outcome_bad on outcome (lane, status, finished_at, id) where status <> 4;
 
--- one row per start of a worker: its lease
+-- attempts that did not end their task, and those of earlier lives. The last one of a finished task stands in outcome, and
+-- here as well if its holder did not settle it
+create table attempt (
+  id       uuid not null,
+  token    int8 not null,
+  lane     int4 not null,
+  attempt  int2 not null,
+  result   int2 not null, -- 3 failed, 4 done, 5 killed, 6 cancelled, 10 crashed
+  worker   int4,
+  ran_ms   int4,
+  ended_at timestamptz not null,
+  error    jsonb,
+  primary key (id, token)
+);
+-- serves the stream of a queue
+create index attempt_lane on attempt (lane, ended_at, id);
+
+-- every start of a worker that is known, also of those that ended, for a day
+create table worker (
+  number     int4 generated always as identity primary key,
+  id         uuid not null unique,
+  name       text not null,
+  queues     text[] not null,
+  about      jsonb not null default '{}',
+  started_at timestamptz not null,
+  ended_at   timestamptz,
+  lost       boolean not null default false
+);
+
+-- one row per start of a worker that lives: its lease
 create table instance (
   id          uuid primary key,
-  name        text not null,
+  worker      int4 not null,
   queues      text[] not null,
   lease_ms    int4 not null,
-  started_at  timestamptz not null,
   beat_at     timestamptz not null,
-  lease_until timestamptz not null
+  lease_until timestamptz not null,
+  command     int2 not null default 0, -- 0 work, 1 pause, 2 stop
+  gone        boolean not null default false -- it left, and something it held is locked by a transaction that goes on
 ) with (fillfactor = 50);
 
 -- one row per claimed batch: where to look for the tasks of an instance. What is true stands in live.
 create table claim (
   token    int8 primary key,
   instance uuid not null,
+  worker   int4 not null,
   ids      uuid[] not null
 );
 -- ids do not compress
@@ -94,6 +135,131 @@ create table idempotency (
   digest bytea not null,
   primary key (queue, key)
 );
+-- serves the removal of tasks
+create index idempotency_id on idempotency (id);
+
+-- at most one task per key: the holder decides by how it stands now, so nothing is written when it starts or ends
+create table uniqueness (
+  queue       text collate "C" not null,
+  key         text collate "C" not null,
+  id          uuid not null,
+  unfinished  boolean not null, -- held until the task ends, otherwise until it starts
+  until       timestamptz not null, -- held at least until
+  primary key (queue, key)
+);
+-- serves the removal of tasks
+create index uniqueness_id on uniqueness (id);
+
+-- why held tasks shall end; rows of tasks that ended otherwise go with a later sweep
+create table cancellation (
+  id    uuid primary key,
+  error jsonb not null, -- what the task ends with
+  at    timestamptz not null
+);
+
+create table pause (
+  queue  text collate "C" primary key,
+  at     timestamptz not null,
+  by     text,
+  reason text
+);
+
+-- places taken under limits that all processes share; one whose claim is over is free
+create table place (
+  key   text collate "C" not null,
+  id    uuid not null,
+  token int8 not null,
+  primary key (key, id)
+);
+create table bucket (
+  key     text collate "C" primary key,
+  tokens  float8 not null,
+  at      timestamptz not null,
+  full_at timestamptz not null -- when it will be full if nobody takes from it, and might as well not exist
+) with (fillfactor = 50);
+
+-- what handlers say
+create table progress (
+  id    uuid primary key,
+  done  float8 not null,
+  total float8,
+  note  text,
+  at    timestamptz not null
+) with (fillfactor = 50);
+create table log (
+  id      uuid not null,
+  seq     int8 generated always as identity,
+  attempt int2 not null,
+  level   int2 not null, -- 0 debug, 1 info, 2 warn, 3 error
+  at      timestamptz not null,
+  message text not null,
+  fields  text,
+  primary key (id, seq)
+);
+
+-- What happened, one row per statement, lane and minute; appended with the change itself, so that sums are exact, and
+-- folded into count and stat now and then. Histograms are sparse: each entry is count * 32 + bucket.
+create table tally (
+  lane       int4 not null,
+  minute     int4 not null, -- since the epoch
+  pushed     int4 not null default 0,
+  failed     int4 not null default 0, -- attempts that failed or crashed and will be tried again
+  done       int4 not null default 0,
+  killed     int4 not null default 0,
+  cancelled  int4 not null default 0,
+  unfinished int4 not null default 0, -- change of the number of rows in live
+  failing    int4 not null default 0, -- change of the number of waiting rows in live that failed before
+  gone       int4[], -- removed or resumed: done, killed, cancelled
+  ran        int4[],
+  waited     int4[]
+);
+-- how many tasks there are, apart from what stands in tally
+create table count (
+  lane       int4 primary key,
+  unfinished int8 not null,
+  failing    int8 not null,
+  done       int8 not null,
+  killed     int8 not null,
+  cancelled  int8 not null
+) with (fillfactor = 50);
+-- what happened per minute, hour and day
+create table stat (
+  queue     text collate "C" not null,
+  step      int2 not null, -- 0 minute, 1 hour, 2 day
+  at        timestamptz not null,
+  pushed    int8 not null,
+  failed    int8 not null,
+  done      int8 not null,
+  killed    int8 not null,
+  cancelled int8 not null,
+  ran       int8[] not null, -- 24 buckets
+  waited    int8[] not null,
+  primary key (step, queue, at)
+) with (fillfactor = 50);
+
+-- failures, appended with the settlement and folded into error_group
+create table failure (
+  lane        int4 not null,
+  fingerprint text collate "C" not null,
+  at          timestamptz not null,
+  n           int4 not null,
+  sample      uuid not null,
+  name        text not null,
+  message     text not null
+);
+create table error_group (
+  queue       text collate "C" not null,
+  fingerprint text collate "C" not null,
+  name        text not null,
+  message     text not null,
+  first_at    timestamptz not null,
+  last_at     timestamptz not null,
+  n           int8 not null,
+  sample      uuid not null,
+  primary key (queue, fingerprint)
+) with (fillfactor = 50);
+-- serves their list and their retention
+create index error_group_last on error_group (last_at, queue, fingerprint);
 
 -- every task in words, for people and reports; the engine never reads it
 create view tasks as

@@ -5,10 +5,11 @@
  * does not deliver (as behind a transaction pooler), it is made anew and every queue is nudged once, because
  * what was announced meanwhile is gone.
  */
+import type { NudgeReason } from '@q/core'
 import { QError } from '@q/core'
 import type { Client, ClientConfig, Pool } from 'pg'
 import { connectionSettings } from '../connection/control.ts'
-import { quoteIdentifier, wakeChannel } from '../schema/sql.ts'
+import { NEWS_MARK, quoteIdentifier, wakeChannel } from '../schema/sql.ts'
 
 const CHECK_EVERY_MS = 20_000
 const CHECK_TIMEOUT_MS = 5_000
@@ -19,7 +20,7 @@ const CHECK_MARK = '#'
 
 interface Subscription {
   readonly queues: ReadonlySet<string>
-  readonly nudge: (queue: string) => void
+  readonly nudge: (queue: string, reason: NudgeReason) => void
   readonly onError: ((error: unknown) => void) | undefined
 }
 
@@ -33,12 +34,12 @@ interface Connection {
 /** Hands announcements to subscribers. */
 export interface Listener {
   /**
-   * Nudges when one of the queues is announced. Resolves once the connection listens or its first try failed
+   * Nudges when one of the queues is announced: for work, or for news. Resolves once the connection listens or its first try failed
    * (it goes on trying by itself); then every queue is nudged once.
    */
   subscribe(
     queues: readonly string[],
-    nudge: (queue: string) => void,
+    nudge: (queue: string, reason: NudgeReason) => void,
     onError?: (error: unknown) => void,
   ): Promise<() => void>
   close(): Promise<void>
@@ -97,7 +98,7 @@ export function openListener(pool: Pool, schema: string): Listener {
     } catch (error) {
       return lose(client, error)
     }
-    for (const subscription of subscriptions) for (const queue of subscription.queues) tell(subscription, queue)
+    for (const subscription of subscriptions) for (const queue of subscription.queues) tell(subscription, queue, 'work')
     void check(client)
   }
 
@@ -110,7 +111,10 @@ export function openListener(pool: Pool, schema: string): Listener {
     client.on('end', () => lose(client, new QError('ERR_BACKEND_UNAVAILABLE', 'The LISTEN connection ended.')))
     client.on('notification', ({ payload }) => {
       if (payload === undefined || payload.startsWith(CHECK_MARK)) return
-      for (const subscription of subscriptions) if (subscription.queues.has(payload)) tell(subscription, payload)
+      const news = payload.startsWith(NEWS_MARK)
+      const queue = news ? payload.slice(NEWS_MARK.length) : payload
+      for (const subscription of subscriptions)
+        if (subscription.queues.has(queue)) tell(subscription, queue, news ? 'news' : 'work')
     })
     const opening = Promise.withResolvers<void>()
     current = { client, settled: opening.promise }
@@ -124,7 +128,7 @@ export function openListener(pool: Pool, schema: string): Listener {
       const listening = current !== undefined
       subscriptions.add(subscription)
       await connect()
-      if (listening) for (const queue of subscription.queues) tell(subscription, queue)
+      if (listening) for (const queue of subscription.queues) tell(subscription, queue, 'work')
       return () => {
         subscriptions.delete(subscription)
         if (subscriptions.size === 0) void drop()
@@ -162,9 +166,9 @@ async function hears(client: Client, payload: string): Promise<void> {
 }
 
 /** A subscriber that throws must not keep the others from hearing. */
-function tell({ nudge, onError }: Subscription, queue: string): void {
+function tell({ nudge, onError }: Subscription, queue: string, reason: NudgeReason): void {
   try {
-    nudge(queue)
+    nudge(queue, reason)
   } catch (error) {
     onError?.(error)
   }

@@ -55,6 +55,8 @@ test(
       'drained after the last kill in ms': drainMs,
     })
 
+    // A lease, a round of sweeping, and what was left to do: seconds by the default settings.
+    expect(drainMs).toBeLessThan(LONG ? 60_000 : 30_000)
     expect(killed.length).toBeGreaterThanOrEqual(KILLS)
     expect(killsInFlight).toBeGreaterThanOrEqual(KILLS / 2)
     expect(openAtLastKill).toBeGreaterThan(0)

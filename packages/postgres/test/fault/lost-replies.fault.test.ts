@@ -15,7 +15,7 @@ describe.each(['statement', 'reply'] as const)('a lost %s', (what) => {
       await using proxy = await LossyProxy.open(inject('databaseUrl'))
       await using scene = await Scene.open(inject('databaseUrl'))
       await scene.push(Array.from({ length: TASKS }, () => ({ do: 'work', ms: 20 })))
-      proxy.lose(what, `"${verb}"(`, LOSSES)
+      proxy.lose(what, `.${verb}(`, LOSSES)
       const fleet = scene.fleet(1, { url: proxy.url, lease: '2s' })
       const drainMs = await scene.drained(25_000)
       const history = await scene.check()

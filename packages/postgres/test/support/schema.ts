@@ -25,14 +25,14 @@ export async function testSchema(setup = true): Promise<TestSchema> {
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   if (setup) await PostgresStorage.setup(pool, { schema })
-  const storages: PostgresStorage<never>[] = []
+  const storages: { close(): Promise<void> }[] = []
   return {
     pool,
     schema,
     storage<Args>(options: Partial<PostgresStorageOptions<Args>> = {}, kind = 'poll') {
       const all = { pool, schema, queue: `q-${uuidv7()}`, ...options }
       const made = kind === 'poll' ? new PostgresStorage<Args>(all) : PostgresStorage.withNotify<Args>(all)
-      storages.push(made as PostgresStorage<never>)
+      storages.push(made)
       return made
     },
     async rows<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) {

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import type {
   Backend,
+  Capabilities,
   ClaimedTask,
   NewTask,
   Outcome,
@@ -14,6 +15,7 @@ import type {
   StoredTask,
   SweepReport,
   TaskId,
+  WorkerRegistration,
 } from '@q/core'
 import { required, uuidv7 } from '@q/core'
 import { Instance } from './instance.ts'
@@ -70,9 +72,17 @@ export class CaseContext {
     return made
   }
 
+  /** The backend with a capability that the case needs. */
+  with<C extends keyof Capabilities>(
+    capability: C,
+    backend: Backend<unknown> = this.backend,
+  ): Backend<unknown> & Capabilities[C] {
+    return required(backend, capability)
+  }
+
   /** A registered instance with a lease that outlasts the case. */
-  async instance(backend: Backend<unknown> = this.backend): Promise<Instance> {
-    const instance = new Instance(uuidv7(), backend, this)
+  async instance(backend: Backend<unknown> = this.backend, about: Partial<WorkerRegistration> = {}): Promise<Instance> {
+    const instance = new Instance(uuidv7(), backend, this, about)
     this.#instances.push(instance)
     await instance.register()
     return instance
@@ -81,8 +91,9 @@ export class CaseContext {
   /** Pushes one task, claims it with a new instance, and returns both. */
   async claimed(more: Partial<NewTask> = {}): Promise<{ task: ClaimedTask; holder: Instance }> {
     await this.pushed(1, more)
-    const holder = await this.instance()
-    return { task: await holder.one(more.queue), holder }
+    const { queue = this.queue } = more
+    const holder = await this.instance(this.backend, { queues: [queue] })
+    return { task: await holder.one(queue), holder }
   }
 
   /** Settles one task. */
@@ -122,6 +133,13 @@ export class CaseContext {
     const task = await required(this.backend, 'fetchById').fetchById(id)
     assert.ok(task, `task ${id} should be found`)
     return task
+  }
+
+  /** The store's now, in milliseconds since the epoch. */
+  async now(): Promise<number> {
+    const { task, holder } = await this.claimed({ queue: this.newQueue('clock') })
+    await this.backend.deregister(holder.id)
+    return task.runAt
   }
 
   /** Lets the store's time pass: moves its clock, or waits. */

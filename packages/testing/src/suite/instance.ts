@@ -1,22 +1,32 @@
 /** A worker instance as the cases use one: it claims, beats, and is registered until its case ends. */
 import assert from 'node:assert/strict'
-import type { Backend, BeatReply, ClaimedTask, ClaimReply, InstanceId } from '@q/core'
+import type { Backend, BeatReply, ClaimedTask, ClaimReply, InstanceId, WorkerRegistration } from '@q/core'
 import type { CaseContext } from './context.ts'
 import { HOUR } from './sample.ts'
 
 /** Most tasks that one claim may ask for. */
 const MOST = 1_000
 
+/** What a beat says when there is nothing to say. */
+export const ALL_IS_WELL: Required<BeatReply> = { lease: 'held', lost: [], cancelled: [], paused: [], command: 'work' }
+
 /** One registered instance. */
 export class Instance {
   readonly id: InstanceId
   readonly backend: Backend<unknown>
   readonly #context: CaseContext
+  readonly #about: Partial<WorkerRegistration>
 
-  constructor(id: InstanceId, backend: Backend<unknown>, context: CaseContext) {
+  constructor(
+    id: InstanceId,
+    backend: Backend<unknown>,
+    context: CaseContext,
+    about: Partial<WorkerRegistration> = {},
+  ) {
     this.id = id
     this.backend = backend
     this.#context = context
+    this.#about = about
   }
 
   /** Registers, or registers again. */
@@ -26,6 +36,7 @@ export class Instance {
       name: 'conformance',
       queues: [this.#context.queue],
       leaseMs,
+      ...this.#about,
     })
   }
 
@@ -66,12 +77,13 @@ export class Instance {
     )
   }
 
-  /** A sign of life that names tasks as running. */
-  beat(running: readonly ClaimedTask[] = []): Promise<BeatReply> {
-    return this.backend.beat({
+  /** A sign of life that names tasks as running; what the reply leaves out is filled in. */
+  async beat(running: readonly Pick<ClaimedTask, 'id' | 'token'>[] = []): Promise<Required<BeatReply>> {
+    const reply = await this.backend.beat({
       instance: this.id,
       leaseMs: HOUR,
       running: running.map(({ id, token }) => ({ id, token })),
     })
+    return { ...ALL_IS_WELL, ...reply }
   }
 }

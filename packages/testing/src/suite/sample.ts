@@ -1,6 +1,6 @@
 /** Tasks, payloads and settlements as the cases write them. */
-import type { ClaimedTask, Encoded, ErrorRecord, NewTask, Settlement } from '@q/core'
-import { uuidv7 } from '@q/core'
+import type { ClaimedTask, Encoded, ErrorRecord, NewTask, Settlement, Uniqueness } from '@q/core'
+import { fingerprintOf, uuidv7 } from '@q/core'
 
 /** Longer than any case lasts, in milliseconds. */
 export const HOUR: number = 3_600_000
@@ -10,6 +10,12 @@ export const EVERY_BYTE: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte)
 
 /** An error record as a worker writes it. */
 export const BOOM: ErrorRecord = { name: 'Error', message: 'boom', stack: 'Error: boom\n    at handler' }
+
+/** An error record with the fingerprint that a worker gives it; messages that differ in letters are told apart. */
+export function marked(message: string): ErrorRecord & { readonly fingerprint: string } {
+  const record = { name: 'MarkedError', message }
+  return { ...record, fingerprint: fingerprintOf(record) }
+}
 
 /** Text as a payload. */
 export function text(value: string): Encoded {
@@ -35,6 +41,11 @@ export function newTask(queue: string, more: Partial<NewTask> = {}): NewTask {
     metadata: null,
     ...more,
   }
+}
+
+/** Keeps other tasks with the key out until the task has ended, unless told otherwise. */
+export function only(more: Partial<Uniqueness> = {}): Uniqueness {
+  return { key: 'u', while: 'unfinished', windowMs: 0, otherwise: 'keep', ...more }
 }
 
 type Claim = Pick<ClaimedTask, 'id' | 'token'>

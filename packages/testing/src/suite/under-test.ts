@@ -52,8 +52,7 @@ export function unmet(under: BackendUnderTest, needs: readonly Need[]): Need[] {
       case 'second':
       case 'transaction':
         return under[need] === undefined
-      case 'wake':
-      case 'fetchById':
+      default:
         return !supports(under.backend, need)
     }
   })

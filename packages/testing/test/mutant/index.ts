@@ -5,6 +5,12 @@ import { claimMutants } from './claim.ts'
 import { settleMutants } from './settle.ts'
 import { leaseMutants } from './lease.ts'
 import { readingMutants } from './reading.ts'
+import { uniqueMutants } from './unique.ts'
+import { cancelMutants } from './cancel.ts'
+import { controlMutants } from './control.ts'
+import { sharedLimitMutants } from './shared-limit.ts'
+import { listMutants } from './list.ts'
+import { historyMutants } from './history.ts'
 
 export const MUTANTS: readonly Mutant[] = [
   ...pushMutants,
@@ -12,4 +18,10 @@ export const MUTANTS: readonly Mutant[] = [
   ...settleMutants,
   ...leaseMutants,
   ...readingMutants,
+  ...uniqueMutants,
+  ...cancelMutants,
+  ...controlMutants,
+  ...sharedLimitMutants,
+  ...listMutants,
+  ...historyMutants,
 ]

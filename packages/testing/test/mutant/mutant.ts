@@ -3,7 +3,17 @@
  *
  * Each names cases of the suite that must fail on it: if they do not, the suite has gone blind there.
  */
-import type { ClaimedTask, ClaimReply, ClaimRequest, NewTask, Receipt, SettleAnswer, Settlement } from '@q/core'
+import type {
+  BeatReply,
+  BeatRequest,
+  ClaimedTask,
+  ClaimReply,
+  ClaimRequest,
+  NewTask,
+  Receipt,
+  SettleAnswer,
+  Settlement,
+} from '@q/core'
 import { MemoryBackend } from '@q/core/memory'
 import type { MemoryBackendOptions } from '@q/core/memory'
 
@@ -56,6 +66,15 @@ export function answering(change: (answers: readonly SettleAnswer[]) => readonly
   return class extends MemoryBackend {
     override async settle(settlements: readonly Settlement[]): Promise<readonly SettleAnswer[]> {
       return change(await super.settle(settlements))
+    }
+  }
+}
+
+/** Changes what a beat is told. */
+export function beating(change: (reply: BeatReply) => BeatReply): typeof MemoryBackend {
+  return class extends MemoryBackend {
+    override async beat(request: BeatRequest): Promise<BeatReply> {
+      return change(await super.beat(request))
     }
   }
 }

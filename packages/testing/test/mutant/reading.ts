@@ -73,8 +73,8 @@ export const readingMutants: readonly Mutant[] = [
   mutant(
     'a subscription never ends',
     class extends MemoryBackend {
-      override async wake(queues: readonly string[], nudge: (queue: string) => void): Promise<() => void> {
-        await super.wake(queues, nudge)
+      override async wake(...subscription: Parameters<MemoryBackend['wake']>): Promise<() => void> {
+        await super.wake(...subscription)
         return () => undefined
       }
     },

@@ -104,7 +104,9 @@ function* tokensGrow(id: string, steps: readonly Step[]): Iterable<string> {
     if (claim && now <= token) yield `I6 ${id}: claimed with token ${now} after ${token}`
     if (claim && step.from !== null && CLAIMED.includes(step.from)) yield `I7 ${id}: claimed while ${step.from}`
     // Who takes a task from a worker gives it a new token, so that the worker's settlement is stale.
-    const taken = (BACK.includes(step.to) && now > token) || (step.to === 'killed' && now === 0n)
+    // What ends without its worker, by the sweep or by a cancel, has none.
+    const ends = step.to === 'killed' || step.to === 'cancelled'
+    const taken = (BACK.includes(step.to) && now > token) || (ends && now === 0n)
     if (!claim && !taken && now !== token)
       yield `I6 ${id}: ${step.from} to ${step.to} by token ${now}, the current one was ${token}`
     if (now !== 0n) token = now

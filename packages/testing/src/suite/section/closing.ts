@@ -1,7 +1,7 @@
 /** Closing: the end of a backend is an answer, not a hang. */
 import assert from 'node:assert/strict'
 import type { Backend } from '@q/core'
-import { required, uuidv7 } from '@q/core'
+import { uuidv7 } from '@q/core'
 import type { ConformanceCase } from '../case.ts'
 import { fact, section } from '../case.ts'
 import { rejects, started } from '../check.ts'
@@ -22,6 +22,29 @@ const CALLS: Readonly<Record<string, Call>> = {
   wait: (backend) => backend.wait([uuidv7()])[Symbol.asyncIterator]().next(),
 }
 
+const id = uuidv7()
+const EXTRAS = {
+  wake: (backend, c) => c.with('wake', backend).wake([c.queue], () => undefined),
+  fetchById: (backend, c) => c.with('fetchById', backend).fetchById(id),
+  update: (backend, c) => c.with('update', backend).update(id, {}),
+  cancel: (backend, c) => c.with('cancel', backend).cancel([id]),
+  resumeById: (backend, c) => c.with('resumeById', backend).resumeById([id]),
+  remove: (backend, c) => c.with('remove', backend).remove([id]),
+  pause: (backend, c) => c.with('pause', backend).pause(c.queue),
+  commandWorker: (backend, c) => c.with('commandWorker', backend).commandWorker(instance, 'stop'),
+  vacuum: (backend, c) => c.with('vacuum', backend).vacuum(c.queue, { doneMs: 0 }, 1),
+  acquire: (backend, c) => c.with('acquire', backend).acquire([{ kind: 'rate', key: id, limit: 1, periodMs: 1_000 }]),
+  listTasks: (backend, c) => c.with('listTasks', backend).listTasks({}),
+  countTasks: (backend, c) => c.with('countTasks', backend).countTasks({}),
+  listQueues: (backend, c) => c.with('listQueues', backend).listQueues(),
+  listWorkers: (backend, c) => c.with('listWorkers', backend).listWorkers(),
+  listAttempts: (backend, c) => c.with('listAttempts', backend).listAttempts(id),
+  report: (backend, c) => c.with('report', backend).report([{ id, token: '1', lines: [] }]),
+  metrics: (backend, c) => c.with('metrics', backend).metrics({ from: 0, to: 60_000, step: 'minute' }),
+  listErrorGroups: (backend, c) => c.with('listErrorGroups', backend).listErrorGroups(),
+  events: (backend, c) => c.with('events', backend).events(c.queue)[Symbol.asyncIterator]().next(),
+} satisfies Readonly<Record<string, Call>>
+
 export const closingCases: readonly ConformanceCase[] = section('closing', [
   fact('closing twice does nothing more', async (c) => {
     const backend = await c.toClose()
@@ -39,26 +62,16 @@ export const closingCases: readonly ConformanceCase[] = section('closing', [
       await rejects('ERR_CLOSED', call(backend, c))
     }),
   ),
-  fact(
-    'fetchById after closing is ERR_CLOSED',
-    async (c) => {
-      const backend = required(await c.toClose(), 'fetchById')
-      await backend.close()
-      await rejects('ERR_CLOSED', backend.fetchById(uuidv7()))
-    },
-    'fetchById',
-  ),
-  fact(
-    'wake after closing is ERR_CLOSED',
-    async (c) => {
-      const backend = required(await c.toClose(), 'wake')
-      await backend.close()
-      await rejects(
-        'ERR_CLOSED',
-        backend.wake([c.queue], () => undefined),
-      )
-    },
-    'wake',
+  ...Object.entries(EXTRAS).map(([capability, call]) =>
+    fact(
+      `${capability} after closing is ERR_CLOSED`,
+      async (c) => {
+        const backend = await c.toClose()
+        await backend.close()
+        await rejects('ERR_CLOSED', call(backend, c))
+      },
+      capability as keyof typeof EXTRAS,
+    ),
   ),
   fact('a call is refused with a promise, never with a throw', async (c) => {
     const backend = await c.toClose()

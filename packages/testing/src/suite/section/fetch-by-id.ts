@@ -43,6 +43,10 @@ export const fetchByIdCases: readonly ConformanceCase[] = section(
         finishedAt: null,
         result: null,
         error: null,
+        timeoutMs: null,
+        deadline: null,
+        cancelling: false,
+        progress: null,
       })
       assert.deepEqual({ ...metadata }, { a: 'b' })
       assert.equal(payload.codec, 'raw')

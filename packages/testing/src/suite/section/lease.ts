@@ -4,10 +4,8 @@ import { uuidv7 } from '@q/core'
 import type { ConformanceCase } from '../case.ts'
 import { fact, section } from '../case.ts'
 import { idsOf, rejects, sameIds } from '../check.ts'
-import { Instance } from '../instance.ts'
+import { ALL_IS_WELL, Instance } from '../instance.ts'
 import { done, failed, HOUR, released } from '../sample.ts'
-
-const HELD = { lease: 'held', lost: [] }
 
 export const leaseCases: readonly ConformanceCase[] = section('leases', [
   fact('an instance that never registered cannot claim, and nothing is claimed', async (c) => {
@@ -30,11 +28,11 @@ export const leaseCases: readonly ConformanceCase[] = section('leases', [
   fact('a beat of a living instance holds the lease and misses nothing', async (c) => {
     await c.pushed(3)
     const instance = await c.instance()
-    assert.deepEqual(await instance.beat(), HELD)
-    assert.deepEqual(await instance.beat(await instance.take(3)), HELD)
+    assert.deepEqual(await instance.beat(), ALL_IS_WELL)
+    assert.deepEqual(await instance.beat(await instance.take(3)), ALL_IS_WELL)
   }),
   fact('a beat of an instance that never registered is lost', async (c) => {
-    assert.deepEqual(await new Instance(uuidv7(), c.backend, c).beat(), { lease: 'lost', lost: [] })
+    assert.deepEqual(await new Instance(uuidv7(), c.backend, c).beat(), { ...ALL_IS_WELL, lease: 'lost', lost: [] })
   }),
   fact('a beat names those of its tasks that it does not hold any more', async (c) => {
     await c.pushed(4)
@@ -50,14 +48,14 @@ export const leaseCases: readonly ConformanceCase[] = section('leases', [
   fact('a beat names tasks that do not exist', async (c) => {
     const { task, holder } = await c.claimed()
     const stranger = { ...task, id: uuidv7() }
-    assert.deepEqual(await holder.beat([stranger, task]), { lease: 'held', lost: [stranger.id] })
+    assert.deepEqual(await holder.beat([stranger, task]), { ...ALL_IS_WELL, lost: [stranger.id] })
   }),
   fact('one beat may name a thousand tasks', async (c) => {
     await c.pushed(1_000)
     const instance = await c.instance()
     const tasks = await instance.take(1_000)
     await c.applied(done(tasks[500]!))
-    assert.deepEqual(await instance.beat(tasks), { lease: 'held', lost: [tasks[500]!.id] })
+    assert.deepEqual(await instance.beat(tasks), { ...ALL_IS_WELL, lost: [tasks[500]!.id] })
   }),
   fact('a beat does not change whose task it is, nor its attempt', async (c) => {
     const { task, holder } = await c.claimed()
@@ -70,7 +68,7 @@ export const leaseCases: readonly ConformanceCase[] = section('leases', [
   fact('a beat that comes late, but before any sweep, renews the lease', async (c) => {
     const { task, holder } = await c.claimed()
     await c.expire(holder)
-    assert.deepEqual(await holder.beat([task]), HELD)
+    assert.deepEqual(await holder.beat([task]), ALL_IS_WELL)
     assert.deepEqual(await c.sweepAll(), { instances: 0, recovered: 0, killed: 0 })
     await c.applied(done(task))
   }),
@@ -89,7 +87,7 @@ export const leaseCases: readonly ConformanceCase[] = section('leases', [
     const { task, holder } = await c.claimed()
     await c.expire(holder)
     await c.sweepAll()
-    assert.deepEqual(await holder.beat([task]), { lease: 'lost', lost: [task.id] })
+    assert.deepEqual(await holder.beat([task]), { ...ALL_IS_WELL, lease: 'lost', lost: [task.id] })
   }),
   fact('an instance that was swept is not revived by a beat', async (c) => {
     const { holder } = await c.claimed()
@@ -106,13 +104,13 @@ export const leaseCases: readonly ConformanceCase[] = section('leases', [
     const next = await c.instance()
     const current = await next.one()
     assert.deepEqual((await holder.beat([task])).lost, [task.id])
-    assert.deepEqual(await next.beat([current]), HELD)
+    assert.deepEqual(await next.beat([current]), ALL_IS_WELL)
     await c.applied(done(current))
   }),
   fact('registering again keeps what the instance holds', async (c) => {
     const { task, holder } = await c.claimed()
     await holder.register()
-    assert.deepEqual(await holder.beat([task]), HELD)
+    assert.deepEqual(await holder.beat([task]), ALL_IS_WELL)
     await holder.findsNothing()
     await c.applied(done(task))
   }),
@@ -135,7 +133,7 @@ export const leaseCases: readonly ConformanceCase[] = section('leases', [
     const mine = await a.one()
     const yours = await b.one()
     await c.backend.deregister(a.id)
-    assert.deepEqual(await b.beat([yours]), HELD)
+    assert.deepEqual(await b.beat([yours]), ALL_IS_WELL)
     assert.equal((await b.one()).id, mine.id)
   }),
   fact('an instance may claim queues that it did not name', async (c) => {
@@ -162,7 +160,7 @@ export const leaseCases: readonly ConformanceCase[] = section('leases', [
   fact('deregistering leaves what others hold alone', async (c) => {
     const { task, holder } = await c.claimed()
     await c.backend.deregister((await c.instance()).id)
-    assert.deepEqual(await holder.beat([task]), HELD)
+    assert.deepEqual(await holder.beat([task]), ALL_IS_WELL)
     await c.applied(done(task))
   }),
   fact('an instance that deregistered is lost', async (c) => {

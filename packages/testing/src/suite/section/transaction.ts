@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { ConformanceCase } from '../case.ts'
 import { fact, section } from '../case.ts'
 import { idsOf, rejects, sameIds } from '../check.ts'
+import { ALL_IS_WELL } from '../instance.ts'
 import { done, failed, progress, text } from '../sample.ts'
 
 export const transactionCases: readonly ConformanceCase[] = section(
@@ -67,7 +68,7 @@ export const transactionCases: readonly ConformanceCase[] = section(
         await c.backend.settle([done(task)], { tx })
       }, 'rollback')
       await c.assertOpen(task.id)
-      assert.deepEqual(await holder.beat([task]), { lease: 'held', lost: [] })
+      assert.deepEqual(await holder.beat([task]), ALL_IS_WELL)
       await c.applied(failed(task))
       assert.equal((await holder.one()).attempt, 2)
     }),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { required } from '@q/core'
 import type { ConformanceCase } from '../case.ts'
 import { fact, section } from '../case.ts'
-import type { CaseContext } from '../context.ts'
+import { listen } from '../nudges.ts'
 import { deferred, done, failed, released } from '../sample.ts'
 
 export const wakeCases: readonly ConformanceCase[] = section(
@@ -13,6 +13,11 @@ export const wakeCases: readonly ConformanceCase[] = section(
       await using heard = await listen(c, c.queue)
       await c.pushed(1)
       await heard.nudged(c.queue)
+    }),
+    fact('a nudge says that there may be work', async (c) => {
+      await using heard = await listen(c, c.queue)
+      await c.pushed(1)
+      await heard.nudged(c.queue, 'work')
     }),
     fact(
       'a push by another process nudges too',
@@ -99,24 +104,3 @@ export const wakeCases: readonly ConformanceCase[] = section(
   ],
   'wake',
 )
-
-interface Heard extends AsyncDisposable {
-  /** Every nudge since the subscription began. */
-  readonly all: string[]
-  /** Resolves once the queue has been nudged. */
-  nudged(queue: string): Promise<void>
-}
-
-/** Subscribes; nudges that a new subscription brings by itself are not counted. */
-async function listen(c: CaseContext, ...queues: readonly string[]): Promise<Heard> {
-  const all: string[] = []
-  const end = await required(c.backend, 'wake').wake(queues, (queue) => all.push(queue))
-  // A connection that has just been made may announce every queue once.
-  await new Promise((resolve) => setTimeout(resolve, c.under.advance === undefined ? 30 : 0))
-  all.length = 0
-  return {
-    all,
-    nudged: (queue) => c.until(`a nudge for ${queue}`, () => all.includes(queue) || undefined).then(() => undefined),
-    [Symbol.asyncDispose]: async () => end(),
-  }
-}

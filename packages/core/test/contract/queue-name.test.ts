@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { checkQueueName } from '../../src/storage/queue-name.ts'
+import { checkQueueName } from '../../src/contract/queue-name.ts'
 import { failure } from '../failure.ts'
 
 test.each(['a', 'emails', 'tenant-1/emails', 'A_b.c:d@e', 'x'.repeat(100), '0'])('%s is a name', (name) => {

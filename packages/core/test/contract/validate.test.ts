@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest'
+import type { StandardSchemaV1 } from '../../src/contract/standard-schema.ts'
+import { isStandardSchema, validate } from '../../src/contract/validate.ts'
+import { failure } from '../failure.ts'
+
+function schema(answer: unknown): StandardSchemaV1<unknown, number> {
+  return { '~standard': { version: 1, vendor: 'test', validate: () => answer as never } }
+}
+const refused = (answer: unknown): string =>
+  failure('ERR_INVALID', () => validate(schema(answer), 1, 'q', 'args')).message
+
+describe('validate', () => {
+  test('gives what the schema gives', () => {
+    expect(validate(schema({ value: 5 }), 1, 'q', 'args')).toBe(5)
+    expect(validate(schema({ value: undefined }), 1, 'q', 'args')).toBeUndefined()
+  })
+
+  test.each<[unknown, string]>([
+    [[], 'args: is bad'],
+    [undefined, 'args: is bad'],
+    [['a', 0, 'b c'], 'args.a[0]["b c"]: is bad'],
+    [[{ key: 'a' }, { key: 1 }], 'args.a[1]: is bad'],
+    [[Symbol('x')], 'args[Symbol(x)]: is bad'],
+  ])('names the path %j', (path, message) => {
+    expect(refused({ issues: [{ message: 'is bad', path }] })).toBe(`q: ${message}`)
+  })
+
+  test('names five issues and counts the rest', () => {
+    const issues = Array.from({ length: 7 }, (_, n) => ({ message: 'no', path: [n] }))
+    expect(refused({ issues })).toBe('q: args[0]: no; args[1]: no; args[2]: no; args[3]: no; args[4]: no; and 2 more')
+  })
+
+  test.each<[unknown]>([
+    [null],
+    [undefined],
+    [5],
+    [{ issues: [] }],
+    [{ issues: [null] }],
+    [{ issues: [{ message: 5 }] }],
+  ])('takes the answer %j for a refusal', (answer) => {
+    expect(refused(answer)).toMatch(/^q: args: /)
+  })
+
+  test('keeps long messages short and well formed', () => {
+    expect(refused({ issues: [{ message: `\ud800${'x'.repeat(1_000)}` }] }).length).toBeLessThan(320)
+  })
+})
+
+test('schemas are told by version and function, whether objects or functions', () => {
+  expect(isStandardSchema(schema(1))).toBe(true)
+  expect(isStandardSchema(Object.assign(() => 1, schema(1)))).toBe(true)
+  for (const other of [null, undefined, 'x', {}, () => 1, { '~standard': null }, { '~standard': { version: 1 } }])
+    expect(isStandardSchema(other)).toBe(false)
+})

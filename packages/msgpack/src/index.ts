@@ -1,0 +1,2 @@
+/** The public surface of `@q/msgpack`. */
+export { msgpack } from './msgpack.ts'
