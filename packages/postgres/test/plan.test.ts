@@ -218,3 +218,13 @@ describe('what is done from outside, beside 20,000 waiting and 2,000 finished ta
     expect((await reads('select * from $schema.sweep(20, 5, 2)', [])).sequential, 'sweep').toBe(0)
   })
 })
+
+test('no function whose plans are pinned is compiled just in time', async () => {
+  const pinned = await on.rows<{ name: string; jit: boolean }>(
+    `select proname as name, 'jit=off' = any (proconfig) as jit from pg_proc
+      where pronamespace = $1::regnamespace and 'enable_sort=off' = any (proconfig)`,
+    [`"${on.schema}"`],
+  )
+  expect(pinned.length).toBeGreaterThan(10)
+  expect(pinned.filter(({ jit }) => !jit)).toEqual([])
+})

@@ -26,6 +26,8 @@ declare
   v_returned int4[];
   v_cancelled uuid[];
   v_one record;
+  -- most batches are of one claim
+  v_worker int4 := (select c.worker from claim c where c.token = p_tokens[1]);
 begin
   if cardinality(p_ids) = 1 and p_kinds[1] = 4 then
     -- small statements cost half of what one with many parts does
@@ -33,7 +35,7 @@ begin
     returning v.lane, v.attempt, v.crashes, v.run_at into v_one;
     if found then
       insert into outcome (id, lane, status, attempt, crashes, token, worker, ran_ms, run_at, finished_at, codec, result)
-        values (p_ids[1], v_one.lane, 4, v_one.attempt, v_one.crashes, p_tokens[1], (select c.worker from claim c where c.token = p_tokens[1]),
+        values (p_ids[1], v_one.lane, 4, v_one.attempt, v_one.crashes, p_tokens[1], v_worker,
                 p_ran[1], v_one.run_at, v_now, p_codecs[1], p_bytes[1]);
       insert into tally (lane, minute, done, unfinished, ran, waited)
         values (v_one.lane, minute_of(v_now), 1, -1, case when p_ran[1] is not null then array[32 | ${bucketSql('p_ran[1]')}] end,
@@ -49,7 +51,7 @@ begin
   end if;
 
   with s as materialized (
-    select s.*, (select c.worker from claim c where c.token = s.token) as worker
+    select s.*, case when s.token = p_tokens[1] then v_worker else (select c.worker from claim c where c.token = s.token) end as worker
       from unnest(p_ids, p_tokens, p_kinds, p_ran, p_delays, p_codecs, p_bytes, p_errors, p_prints)
         with ordinality as s(id, token, kind, ran, delay, codec, bytes, error, print, ord)
   ), ended as (
