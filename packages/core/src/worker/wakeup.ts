@@ -68,13 +68,16 @@ export class Wakeup {
     return new Promise((resolve) => {
       const over = new AbortController()
       let cancelDue = (): void => undefined
+      let ended = false
       const end = (why: Wakened): void => {
-        if (over.signal.aborted) return
+        if (ended) return
+        ended = true
         cancelDue()
-        signal.removeEventListener('abort', stopped)
         this.#interrupt = undefined
         this.#rearm = undefined
-        over.abort()
+        signal.removeEventListener('abort', stopped)
+        // With a reason of ours: the one made without would be an exception with a stack, at every wake-up.
+        over.abort(why)
         resolve(why)
       }
       const stopped = (): void => end('stopped')

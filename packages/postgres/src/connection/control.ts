@@ -10,6 +10,7 @@ import type { CompiledQuery } from 'kysely'
 import type { Pool, PoolClient, PoolConfig } from 'pg'
 import { toWire } from './binary-array.ts'
 import { classify, toBackendError } from './classify.ts'
+import { OwnPool } from './own-pool.ts'
 
 /** One each for claim, settle, push and beat, one for the rest. */
 const MAX_CONNECTIONS = 5
@@ -17,7 +18,6 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** A control statement takes milliseconds; after this long the connection is taken for dead. */
 const QUERY_TIMEOUT_MS = 30_000
 const CONFLICT_TRIES = 5
-const IDLE_TIMEOUT_MS = 30_000
 
 /** Sends the engine's own statements. */
 export interface Control {
@@ -64,11 +64,11 @@ export function openControl(pool: Pool, schema: string, named: boolean): Control
     return name
   }
 
-  const once = async <Row>(own: Pool, query: CompiledQuery<Row>): Promise<readonly Row[]> => {
+  const once = async <Row>(own: OwnPool, query: CompiledQuery<Row>): Promise<readonly Row[]> => {
     let client: PoolClient | undefined
     let broken = true
     try {
-      client = await own.connect()
+      client = await own.take()
       const name = named ? { name: nameOf(query.sql) } : undefined
       const result = await client.query({ ...name, text: query.sql, values: query.parameters.map(toWire) })
       broken = false
@@ -77,11 +77,11 @@ export function openControl(pool: Pool, schema: string, named: boolean): Control
       broken = classify(error) === 'unavailable'
       throw error
     } finally {
-      client?.release(broken)
+      if (client !== undefined) own.give(client, broken)
     }
   }
 
-  const send = async <Row>(own: Pool, query: CompiledQuery<Row>, what: string): Promise<readonly Row[]> => {
+  const send = async <Row>(own: OwnPool, query: CompiledQuery<Row>, what: string): Promise<readonly Row[]> => {
     for (let tries = 1; ; tries++) {
       if (closed) throw new QError('ERR_CLOSED', `The storage was closed; it cannot ${what}.`)
       try {
@@ -103,23 +103,11 @@ export function openControl(pool: Pool, schema: string, named: boolean): Control
   }
 }
 
-/** A pool with the settings of the user's, of which no dying connection ends the process. */
-function ownPool(pool: Pool, applicationName: string, max: number): Pool {
-  const PoolClass = pool.constructor as new (config: PoolConfig) => Pool
-  const own = new PoolClass({
+/** A pool with the settings of the user's. */
+function ownPool(pool: Pool, applicationName: string, max: number): OwnPool {
+  return new OwnPool(pool.constructor as new (config: PoolConfig) => Pool, {
     ...connectionSettings(pool, applicationName),
     max,
-    min: 0,
-    idleTimeoutMillis: IDLE_TIMEOUT_MS,
-    allowExitOnIdle: true,
     query_timeout: QUERY_TIMEOUT_MS,
   })
-  // Without listeners a connection that dies, idle or checked out, would end the process.
-  own.on('error', ignore)
-  own.on('connect', (client) => client.on('error', ignore))
-  return own
-}
-
-function ignore(): void {
-  // The statement that was under way, if any, rejects with the same error.
 }
