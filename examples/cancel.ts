@@ -39,5 +39,5 @@ await pool.end()
 //   cancelled
 //   exporting this year
 //   cancelling
-//   Task … was cancelled after 1 attempts: asked for by Ada.
+//   Task … was cancelled after 1 attempt: asked for by Ada.
 //   [ 'cancelled', 'cancelled' ]

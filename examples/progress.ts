@@ -33,6 +33,6 @@ await imports.close()
 await pool.end()
 
 // Prints:
-//   warn an empty row {"index":1}
+//   warn an empty row { index: 1 }
 //   3 of 3: grace
 //   1 done importer

@@ -31,4 +31,4 @@ await pool.end()
 
 // Prints:
 //   6
-//   Task … was killed after 1 attempts: nothing to add.
+//   Task … was killed after 1 attempt: nothing to add.

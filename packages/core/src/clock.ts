@@ -67,7 +67,10 @@ export function checkClock(where: string, clock: Clock): Clock {
   throw new QError('ERR_OPTION', `${where}: clock must have now() and after(), and wall() if it has one.`)
 }
 
-/** Resolves after `ms`, or at once (without rejecting) when the signal aborts. */
+/**
+ * Resolves after `ms`, or at once, without rejecting, when the signal aborts. So in a handler look whether it was the signal:
+ * `await sleep(ctx.clock, 5_000, ctx.signal); ctx.signal.throwIfAborted()`.
+ */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()

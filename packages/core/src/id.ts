@@ -50,15 +50,16 @@ export function isUuid(id: unknown): id is string {
 }
 
 /**
- * Checks an id that a caller chose and returns it in lower case.
+ * Checks an id that a caller gave and returns it in lower case.
+ * @param advice What to do about a wrong one.
  * @throws QError `ERR_TASK_ID` when it is not a UUID of any version.
  */
-export function checkTaskId(id: unknown): string {
+export function checkTaskId(id: unknown, advice: string = 'Pass what a push returned as receipt.id.'): string {
   const lower = typeof id === 'string' ? id.toLowerCase() : ''
   if (!UUID.test(lower)) {
     throw new QError(
       'ERR_TASK_ID',
-      `A task id must be a UUID such as "01890a5d-ac96-774b-bcce-b302099a8057", got ${show(id)}. Leave it out and one is made for you; for repeatable pushes use an idempotency key.`,
+      `A task id must be a UUID such as "01890a5d-ac96-774b-bcce-b302099a8057", got ${show(id)}. ${advice}`,
     )
   }
   return lower

@@ -5,6 +5,17 @@
 import { QError } from './error.ts'
 import { show } from './show.ts'
 
+/** What others call an option, and what it may be called here. */
+const SYNONYMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['attempts', ['maxAttempts']],
+  ['delay', ['runAfter', 'wait', 'retryAfter']],
+  ['max', ['limit']],
+  ['concurrency', ['limit']],
+  ['interval', ['per']],
+  ['window', ['per']],
+  ['threshold', ['failureThreshold']],
+  ['resetTimeout', ['recoveryTimeout']],
+])
 /** Largest edit distance that still counts as a slip of the pen. */
 const CLOSE = 2
 
@@ -48,8 +59,10 @@ export function checkNumber(where: string, name: string, value: unknown, min: nu
   throw new QError('ERR_OPTION', `${where}: ${name} must be a number from ${min} to ${max}, got ${show(value)}.`)
 }
 
-/** The known word nearest to the one given, if it is near enough to be a slip. */
+/** The known word that others call by the one given, or the nearest to it, if it is near enough to be a slip. */
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
+  const synonym = SYNONYMS.get(word)?.find((each) => known.includes(each))
+  if (synonym !== undefined) return synonym
   const lower = word.toLowerCase()
   let best: string | undefined
   let bestDistance = CLOSE + 1

@@ -14,6 +14,11 @@ export function show(value: unknown): string {
   }
 }
 
+/** A text that ends like a sentence, so that another can follow. */
+export function sentence(text: string): string {
+  return /[.!?…]\s*$/.test(text) ? text.trimEnd() : `${text.trimEnd()}.`
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return toErrorRecord(thrown).message

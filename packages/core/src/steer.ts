@@ -31,7 +31,7 @@ export class RetryAfterError extends QError {
 
   constructor(cause: unknown, after: Duration) {
     super('ERR_RETRY_AFTER', messageOf(cause), { cause })
-    this.afterMs = toMs(after, 'RetryAfterError')
+    this.afterMs = toMs(after, 'RetryAfterError(cause, after): after')
   }
 }
 
@@ -51,7 +51,7 @@ export class DeferredError extends QError {
       `Put off for ${typeof after === 'number' ? `${after} ms` : String(after)}${cause === undefined ? '.' : `: ${messageOf(cause)}`}`,
       cause === undefined ? undefined : { cause },
     )
-    this.afterMs = toMs(after, 'DeferredError')
+    this.afterMs = toMs(after, 'DeferredError(after): after')
   }
 }
 

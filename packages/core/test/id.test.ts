@@ -80,7 +80,7 @@ describe('checkTaskId', () => {
   ])('refuses %j', (id) => {
     const { message } = failure('ERR_TASK_ID', () => checkTaskId(id))
     expect(message).toContain('A task id must be a UUID such as')
-    expect(message).toContain('use an idempotency key')
+    expect(message).toContain('Pass what a push returned as receipt.id.')
     expect(message.length).toBeLessThan(400)
   })
 })

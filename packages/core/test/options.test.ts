@@ -81,6 +81,19 @@ describe('didYouMean', () => {
     expect(didYouMean(word, KNOWN)).toBe(near)
   })
 
+  test.each([
+    ['attempts', ['queue', 'maxAttempts'], 'maxAttempts'],
+    ['delay', ['runAt', 'runAfter'], 'runAfter'],
+    ['delay', ['key', 'wait'], 'wait'],
+    ['max', ['limit', 'per', 'key', 'across'], 'limit'],
+    ['threshold', ['failureThreshold', 'recoveryTimeout'], 'failureThreshold'],
+    ['resetTimeout', ['failureThreshold', 'recoveryTimeout'], 'recoveryTimeout'],
+    ['attempts', ['queue', 'codec'], undefined],
+    ['constructor', ['queue', 'codec'], undefined],
+  ])('%s, as others call it, among %j → %s', (word, known, meant) => {
+    expect(didYouMean(word, known)).toBe(meant)
+  })
+
   test('prefers the nearest', () => {
     expect(didYouMean('maxs', ['max', 'min', 'maxed'])).toBe('max')
   })

@@ -22,7 +22,7 @@ export async function countTasks(run: Run, schema: string, filter: TaskFilter): 
     const [row] = await run(scheduledQuery(schema, queue, CAP), 'count tasks')
     return { value: Number(row!.n), kind: row!.complete ? 'exact' : 'capped' }
   }
-  await run(rollWhenLongQuery(schema), 'fold statistics')
+  await run(rollWhenLongQuery(schema), 'count tasks')
   const [row] = await run(statusesQuery(schema, queue), 'count tasks')
   const counts = statusCounts(row!)
   const ended = counts.done + counts.killed + counts.cancelled

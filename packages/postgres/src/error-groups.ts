@@ -20,7 +20,7 @@ export async function listErrorGroups(
 ): Promise<Page<ErrorGroup>> {
   checkKnownOptions('listErrorGroups', filter, ['queue'])
   const { limit, after } = readPage<After>('listErrorGroups', page, SHAPE)
-  await run(rollWhenLongQuery(schema), 'fold statistics')
+  await run(rollWhenLongQuery(schema), 'list error groups')
   const rows = await run(groupsQuery(schema, filter.queue ?? null, after ?? null, limit + 1), 'list error groups')
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)

@@ -28,7 +28,7 @@ export async function metrics(run: Run, schema: string, request: MetricRequest):
   const from = Math.floor(momentOf('from', request.from) / stepMs) * stepMs
   const count = Math.min(MOST_POINTS, Math.max(0, Math.ceil((momentOf('to', request.to) - from) / stepMs)))
   if (count === 0) return []
-  await run(rollWhenLongQuery(schema), 'fold statistics')
+  await run(rollWhenLongQuery(schema), 'read statistics')
   const to = from + count * stepMs
   const sums = Array.from({ length: count }, () => new Float64Array(2 * HISTOGRAM_BUCKETS + COUNTERS.length))
   const rows = await run(seriesQuery(schema, request.queue ?? null, number, from, to), 'read statistics')

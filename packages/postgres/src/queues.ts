@@ -8,7 +8,7 @@ const ACTIVITY_DAYS = 7
 
 /** All queues, by name. */
 export async function listQueues(run: Run, schema: string): Promise<readonly QueueInfo[]> {
-  await run(rollWhenLongQuery(schema), 'fold statistics')
+  await run(rollWhenLongQuery(schema), 'read statistics')
   const rows = await run(queuesQuery(schema), 'list queues')
   return rows.map((row) => ({
     queue: row.queue,

@@ -181,9 +181,12 @@ function notFound(id: TaskId, schema: string): QError {
 }
 
 function waitTimeout(open: ReadonlySet<TaskId>, timeoutMs: number): QError {
+  const [first] = open
   return new QError(
     'ERR_WAIT_TIMEOUT',
-    `${open.size} of the tasks waited for did not finish within ${timeoutMs} ms, the first of them ${[...open][0]}. They go on; wait again or give a longer timeout.`,
+    open.size === 1
+      ? `Task ${first} has not finished within ${timeoutMs} ms. It goes on; wait again or give a longer timeout.`
+      : `${open.size} of the tasks waited for have not finished within ${timeoutMs} ms, the first of them ${first}. They go on; wait again or give a longer timeout.`,
   )
 }
 

@@ -76,7 +76,7 @@ export class Waiters {
     signal?.throwIfAborted()
     const waiter = new Waiter(open, arrived)
     const aborted = (): void => waiter.fail(signal?.reason, true)
-    const timedOut = (): void => waiter.fail(waitTimeout(open.size, timeoutMs), false)
+    const timedOut = (): void => waiter.fail(waitTimeout(open, timeoutMs), false)
     this.#add(waiter)
     signal?.addEventListener('abort', aborted, { once: true })
     const cancelTimer = timeoutMs === undefined || open.size === 0 ? undefined : this.#clock.after(timeoutMs, timedOut)
@@ -115,9 +115,12 @@ export class Waiters {
   }
 }
 
-function waitTimeout(open: number, timeoutMs: number | undefined): QError {
+function waitTimeout(open: ReadonlySet<TaskId>, timeoutMs: number | undefined): QError {
+  const [first] = open
   return new QError(
     'ERR_WAIT_TIMEOUT',
-    `${open} of the tasks waited for ${open === 1 ? 'has' : 'have'} not finished within ${timeoutMs} ms. They go on; wait again or give a longer timeout.`,
+    open.size === 1
+      ? `Task ${first} has not finished within ${timeoutMs} ms. It goes on; wait again or give a longer timeout.`
+      : `${open.size} of the tasks waited for have not finished within ${timeoutMs} ms, the first of them ${first}. They go on; wait again or give a longer timeout.`,
   )
 }

@@ -10,7 +10,7 @@ export type Backoff = (attempt: number) => number
 
 /** Options of {@link exponential}. */
 export interface ExponentialOptions {
-  /** The first pause. Default `'1s'`. */
+  /** The first pause. Default `'1s'`. A plain number is milliseconds: `{ min: 1, max: 300 }` retries within a second. */
   readonly min?: Duration
   /** The longest pause. Default `'5m'`, or `min` if that is longer. */
   readonly max?: Duration
@@ -30,8 +30,13 @@ const LARGEST_EXPONENT = 200
  */
 export function exponential(options: ExponentialOptions = {}): Backoff {
   checkKnownOptions('exponential', options, ['min', 'max', 'factor', 'jitter'])
-  const min = toMs(options.min ?? '1s', 'min')
-  const max = options.max === undefined ? Math.max(DEFAULT_MAX_MS, min) : toMs(options.max, 'max', { min })
+  const min = toMs(options.min ?? '1s', 'exponential: min')
+  const max = options.max === undefined ? Math.max(DEFAULT_MAX_MS, min) : toMs(options.max, 'exponential: max')
+  if (max < min)
+    throw new QError(
+      'ERR_OPTION',
+      `exponential: max must not be below min, got max ${show(options.max)} and min ${show(options.min ?? '1s')}.${typeof options.max === 'number' ? ' A plain number is milliseconds.' : ''}`,
+    )
   const factor = checkNumber('exponential', 'factor', options.factor ?? 2, 1, 10)
   const spread = checkNumber('exponential', 'jitter', options.jitter ?? 0.2, 0, 1)
   return (attempt) => {

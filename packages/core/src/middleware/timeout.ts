@@ -27,10 +27,14 @@ export function timeout(limit: Duration): Middleware {
   )
 }
 
-/** Says which task ran for how long. */
+/** Limits below this are rarely meant: seconds were given where milliseconds are taken. */
+const SUSPECT_MS = 1_000
+
+/** Says which task ran for how long, and what may have been meant by a very short limit. */
 export function timeoutError(id: string, ms: number): QError {
+  const hint = ms < SUSPECT_MS ? ` If seconds were meant, write "${ms}s": a plain number is milliseconds.` : ''
   return new QError(
     'ERR_TIMEOUT',
-    `Task ${id} did not end within ${ms} ms. Raise the timeout, or split the task; pass ctx.signal on so that it can stop.`,
+    `Task ${id} did not end within ${ms} ms. Raise the timeout, or split the task; pass ctx.signal on so that it can stop.${hint}`,
   )
 }

@@ -47,13 +47,13 @@ export class Control<Input, Tx = never, Result = unknown, Args = Input, Returns 
    * signal abort within a heartbeat, at once where the backend can nudge. Once this returned, no further attempt begins.
    * @param reason Kept as the message of the task's error, cut at 500 characters.
    * @returns One answer per id, in order.
-   * @throws QError `ERR_TASK_ID`
+   * @throws QError `ERR_TASK_ID`, `ERR_OPTION`
    */
   cancel(id: TaskId, reason?: string): Promise<CancelAnswer>
   cancel(ids: readonly TaskId[], reason?: string): Promise<CancelAnswer[]>
   async cancel(ids: TaskId | readonly TaskId[], reason?: string): Promise<CancelAnswer | CancelAnswer[]> {
     const store = required(this.backend, 'cancel')
-    const why = reason === undefined ? undefined : storable(reason)
+    const why = reason === undefined ? undefined : storable('cancel: reason', reason)
     return each(ids, (batch) => store.cancel(batch, why))
   }
 
@@ -112,8 +112,8 @@ export class Control<Input, Tx = never, Result = unknown, Args = Input, Returns 
     checkKnownOptions('pause', options, ['by', 'reason'] satisfies readonly (keyof PauseOptions)[])
     const { by, reason } = options
     await required(this.backend, 'pause').pause(this.queue, {
-      ...(by === undefined ? {} : { by: storable(by) }),
-      ...(reason === undefined ? {} : { reason: storable(reason) }),
+      ...(by === undefined ? {} : { by: storable('pause: by', by) }),
+      ...(reason === undefined ? {} : { reason: storable('pause: reason', reason) }),
     })
   }
 
@@ -175,7 +175,12 @@ async function each<Answer>(
   return answers
 }
 
-/** Text of a person's, fit for every store. */
-function storable(text: string): string {
-  return String(text).slice(0, MAX_REASON).toWellFormed().replaceAll('\0', '\uFFFD')
+/**
+ * Text of a person's, fit for every store.
+ * @throws QError `ERR_OPTION`
+ */
+function storable(name: string, text: string): string {
+  if (typeof text !== 'string')
+    throw new QError('ERR_OPTION', `${name} must be a text, such as "no longer needed", got ${show(text)}.`)
+  return text.slice(0, MAX_REASON).toWellFormed().replaceAll('\0', '\uFFFD')
 }

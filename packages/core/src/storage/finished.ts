@@ -2,6 +2,7 @@
 import type { QueueValues } from '../contract/values.ts'
 import { QError } from '../error.ts'
 import type { ErrorRecord } from '../error-record.ts'
+import { sentence } from '../show.ts'
 import type { Outcome, TaskId } from '../task/task.ts'
 import { lazily } from './stored-task.ts'
 
@@ -51,7 +52,9 @@ export function resultOf<Result>(finished: FinishedTask<Result>): Result {
   const { id, status, attempt, error } = finished
   throw new QError(
     'ERR_TASK_FAILED',
-    `Task ${id} was ${status} after ${attempt} attempts${error ? `: ${error.message}` : ''}.`,
+    sentence(
+      `Task ${id} was ${status} after ${attempt === 1 ? '1 attempt' : `${attempt} attempts`}${error ? `: ${error.message}` : ''}`,
+    ),
     { cause: error },
   )
 }

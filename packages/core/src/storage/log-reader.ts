@@ -6,6 +6,12 @@ import type { TaskId } from '../task/task.ts'
 /** Lines asked for at once. */
 const PAGE = 200
 
+/** A line as readers are given it. */
+export interface TaskLogLine extends Omit<LogLine, 'fields'> {
+  /** What the handler gave besides the message; undefined when it gave nothing. */
+  readonly fields: Readonly<Record<string, unknown>> | undefined
+}
+
 /** Which lines, and for how long. */
 export interface ReadLogOptions {
   /** Lines after the one with this `seq`. Default: from the first that is kept. */
@@ -35,14 +41,14 @@ export class LogCursor {
   }
 
   /** The lines from here to the present end, and moves there. */
-  async *rest(signal?: AbortSignal): AsyncGenerator<LogLine> {
+  async *rest(signal?: AbortSignal): AsyncGenerator<TaskLogLine> {
     let found = PAGE
     while (found === PAGE && signal?.aborted !== true) {
       const after = this.#after === undefined ? {} : { after: this.#after }
       const lines = await this.#backend.readLog(this.#id, { limit: PAGE, ...after })
       for (const line of lines) {
         this.#after = line.seq
-        yield line
+        yield { ...line, fields: fieldsOf(line.fields) }
       }
       found = lines.length
     }
@@ -50,6 +56,18 @@ export class LogCursor {
 }
 
 /** The lines of a task. An unknown task has none. */
-export async function* readLines(backend: Report, id: TaskId, options: ReadLogOptions): AsyncGenerator<LogLine> {
+export async function* readLines(backend: Report, id: TaskId, options: ReadLogOptions): AsyncGenerator<TaskLogLine> {
   yield* new LogCursor(backend, id, options.after).rest(options.signal)
+}
+
+/** Text that is no object, which no worker of ours writes, is shown as it is. */
+function fieldsOf(text: string | null): TaskLogLine['fields'] {
+  if (text === null) return undefined
+  try {
+    const fields: unknown = JSON.parse(text)
+    if (typeof fields === 'object' && fields !== null && !Array.isArray(fields)) return { ...fields }
+  } catch {
+    // Shown as text.
+  }
+  return { text }
 }

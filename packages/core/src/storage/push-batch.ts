@@ -4,6 +4,7 @@
  * Whoever pushes ten thousand items has to know which one was wrong and what is stored already.
  */
 import { isQError, QError } from '../error.ts'
+import { sentence } from '../show.ts'
 import type { NewTask } from '../task/task.ts'
 
 /** Tasks stored by one statement of `pushAll`. */
@@ -52,7 +53,7 @@ export interface PushProgress {
 /** The error of an item, with its index and what was stored before it; code and cause tell the rest. */
 export function itemError(error: unknown, index: number, progress: PushProgress): unknown {
   if (!isQError(error)) return error
-  return new QError(error.code, `${progress.where}: item ${index}: ${error.message} ${soFar(progress)}`, {
+  return new QError(error.code, `${progress.where}: item ${index}: ${sentence(error.message)} ${soFar(progress)}`, {
     cause: error,
   })
 }
@@ -60,7 +61,7 @@ export function itemError(error: unknown, index: number, progress: PushProgress)
 /** The error of a statement, with what was stored before it. One that failed first says all there is to say. */
 export function statementError(error: unknown, progress: PushProgress): unknown {
   if (!isQError(error) || progress.stored === 0) return error
-  return new QError(error.code, `${progress.where}: ${error.message} ${soFar(progress)}`, { cause: error })
+  return new QError(error.code, `${progress.where}: ${sentence(error.message)} ${soFar(progress)}`, { cause: error })
 }
 
 function soFar({ stored, inTransaction }: PushProgress): string {

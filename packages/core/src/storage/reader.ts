@@ -4,7 +4,6 @@ import type {
   AttemptRecord,
   Count,
   ErrorGroup,
-  LogLine,
   Page,
   PageRequest,
   QueueInfo,
@@ -19,7 +18,7 @@ import { STATUSES } from '../task/status.ts'
 import type { TaskId } from '../task/task.ts'
 import type { ListFilter } from './filter.ts'
 import { checkFilter, checkPage } from './filter.ts'
-import type { ReadLogOptions } from './log-reader.ts'
+import type { ReadLogOptions, TaskLogLine } from './log-reader.ts'
 import { checkLogOptions, readLines } from './log-reader.ts'
 import { Producer } from './producer.ts'
 import type { MetricsOptions, QueueMetrics, QueueStatistics } from './statistics.ts'
@@ -102,7 +101,7 @@ export class Reader<Input, Tx = never, Result = unknown, Args = Input, Returns =
    * What the handler of a task of whatever queue logged, in order; with `follow` until it has ended.
    * @throws QError `ERR_OPTION`, `ERR_TASK_ID`
    */
-  logs(id: TaskId, options: ReadLogOptions = {}): AsyncIterable<LogLine> {
+  logs(id: TaskId, options: ReadLogOptions = {}): AsyncIterable<TaskLogLine> {
     const { follow = false } = checkLogOptions(options)
     const store = required(this.backend, 'report')
     return follow

@@ -6,7 +6,7 @@
 import type { FetchById } from '../backend/capability.ts'
 import { supports } from '../backend/capability.ts'
 import type { Backend } from '../backend/backend.ts'
-import type { LogLine, Report } from '../backend/visibility.ts'
+import type { Report } from '../backend/visibility.ts'
 import type { Clock } from '../clock.ts'
 import { isQError, QError } from '../error.ts'
 import type { ErrorRecord } from '../error-record.ts'
@@ -14,7 +14,7 @@ import { checkKnownOptions } from '../options.ts'
 import type { Status } from '../task/status.ts'
 import { isFinal } from '../task/status.ts'
 import type { Progress, StoredTask, TaskId } from '../task/task.ts'
-import type { ReadLogOptions } from './log-reader.ts'
+import type { ReadLogOptions, TaskLogLine } from './log-reader.ts'
 import { LogCursor } from './log-reader.ts'
 import { Looks } from './look.ts'
 
@@ -33,7 +33,7 @@ export type WatchEvent =
       readonly error: ErrorRecord | null
     }
   | { readonly type: 'progress'; readonly progress: Progress }
-  | { readonly type: 'log'; readonly line: LogLine }
+  | { readonly type: 'log'; readonly line: TaskLogLine }
 
 /** How to watch. */
 export interface WatchOptions {
@@ -96,7 +96,7 @@ export async function* followLines(
   id: TaskId,
   clock: Clock,
   { after, signal }: ReadLogOptions,
-): AsyncGenerator<LogLine> {
+): AsyncGenerator<TaskLogLine> {
   const watched = { ...(after === undefined ? {} : { after }), ...(signal === undefined ? {} : { signal }) }
   try {
     for await (const event of watchTask(backend, id, clock, watched)) if (event.type === 'log') yield event.line

@@ -74,6 +74,7 @@ export interface CheckedPushOptions {
   readonly metadata: Metadata | null
 }
 
+const ID_ADVICE = 'Leave it out and one is made for you; for repeatable pushes use an idempotency key.'
 const NOW: Due = { afterMs: 0 }
 const DEFAULTS: CheckedPushOptions = {
   id: undefined,
@@ -99,7 +100,7 @@ export function checkPushOptions(options: PushOptions | undefined): CheckedPushO
   const deadline = checkDeadline('push', options)
   if (deadline !== null) checkOrder(due, deadline)
   return {
-    id: id === undefined ? undefined : checkTaskId(id),
+    id: id === undefined ? undefined : checkTaskId(id, ID_ADVICE),
     due,
     priority: options.priority === undefined ? 0 : checkPriority('push', options.priority),
     maxAttempts: options.maxAttempts === undefined ? null : checkMaxAttempts('push', options.maxAttempts),

@@ -7,6 +7,7 @@ import { QError } from '../error.ts'
 import { required } from '../backend/capability.ts'
 import { compose, type Middleware } from '../middleware/middleware.ts'
 import { DEFAULT_RETRY, isPolicyOnly } from '../middleware/retry.ts'
+import { missingCall } from '../middleware/uncalled.ts'
 import { checkInteger } from '../options.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { AckHook } from './ack.ts'
@@ -78,7 +79,10 @@ export class WorkerBuilder<
     this.#source = source
   }
 
-  /** The queue to work on; gives the handler its type. */
+  /**
+   * The queue to work on; gives the handler its type.
+   * @throws QError `ERR_OPTION` for what is no storage, and for a second one.
+   */
   backend<Input, Tx, Result, Stored, Returns>(
     storage: Storage<Input, Tx, Result, Stored, Returns>,
   ): WorkerBuilder<Stored, true, Data, Returns> {
@@ -86,6 +90,11 @@ export class WorkerBuilder<
       throw new QError(
         'ERR_OPTION',
         'WorkerBuilder: backend() takes a storage, such as new MemoryStorage({ queue: "emails" }).',
+      )
+    if (this.#source !== undefined)
+      throw new QError(
+        'ERR_OPTION',
+        `WorkerBuilder: backend() was called twice; a worker has one queue and this one has "${this.#source.queue}". Build a second worker for "${storage.queue}".`,
       )
     return new WorkerBuilder<Stored, true, Data, Returns>(this.#settings.name, this.#settings, storage as TaskSource)
   }
@@ -160,7 +169,7 @@ export class WorkerBuilder<
   /**
    * Wraps every attempt. The first added is the outermost. What it needs of `ctx.data` and of the args has to be there:
    * call `backend()`, `data()` and the `provide()` it depends on before.
-   * @throws QError `ERR_OPTION` for what is no function, and for a second `retry()`.
+   * @throws QError `ERR_OPTION` for what is no middleware, such as `retry` instead of `retry()`, and for a second `retry()`.
    */
   use<Adds extends object = object>(
     middleware: Middleware<Data, Adds, Args>,
@@ -169,6 +178,12 @@ export class WorkerBuilder<
       throw new QError(
         'ERR_OPTION',
         `WorkerBuilder: use() takes a middleware (ctx, next) => …, got ${typeof middleware}.`,
+      )
+    const missing = missingCall(middleware)
+    if (missing !== undefined)
+      throw new QError(
+        'ERR_OPTION',
+        `WorkerBuilder: use() takes a middleware and got the function that makes one; call it: use(${missing}).`,
       )
     const { middlewares } = this.#settings
     if (middleware.retry !== undefined && middlewares.some((each) => each.retry !== undefined))

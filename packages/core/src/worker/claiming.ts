@@ -160,7 +160,7 @@ export class Claiming {
       await this.#host.membership.join(false, this.#host.over)
       this.#doubtful = false
     } catch (error) {
-      this.#host.closed(error)
+      this.#host.closed(error, 'register')
     } finally {
       this.#joining = false
     }

@@ -11,6 +11,7 @@ import { isQError, QError } from '../error.ts'
 import type { InstanceId } from '../task/task.ts'
 import type { RunningTask } from './context.ts'
 import type { Emitter } from './emitter.ts'
+import type { ErrorPlace } from './event.ts'
 import type { Patience } from './patience.ts'
 import type { RunningTasks } from './running.ts'
 import { isClosed, troubleBackoff } from './trouble.ts'
@@ -34,7 +35,7 @@ export interface HeartbeatHost {
   readonly instance: InstanceId
   readonly leaseMs: number
   readonly leaseLost: (instance: InstanceId) => void
-  readonly closed: (error: unknown) => void
+  readonly closed: (error: unknown, where: ErrorPlace) => void
   /** The lease is surely held again. */
   readonly trusted: () => void
   /** A beat goes out because there may be news. */
@@ -146,8 +147,11 @@ export class Heartbeat {
       return this.#everyMs
     } catch (error) {
       if (this.#stopped) return this.#everyMs
+      if (isClosed(error)) {
+        this.#host.closed(error, 'beat')
+        return this.#everyMs
+      }
       if (isQError(error, 'ERR_LEASE_LOST')) this.#host.leaseLost(instance)
-      else if (isClosed(error)) this.#host.closed(error)
       this.#failures += 1
       this.#news ||= asked
       const retryMs = Math.min(this.#everyMs, troubleBackoff(this.#failures))

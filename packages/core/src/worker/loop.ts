@@ -11,6 +11,7 @@ import { isQError } from '../error.ts'
 import type { ClaimedTask, InstanceId } from '../task/task.ts'
 import type { Demand } from './demand.ts'
 import type { Emitter } from './emitter.ts'
+import type { ErrorPlace } from './event.ts'
 import type { TaskSource } from './options.ts'
 import type { Patience } from './patience.ts'
 import type { Slots } from './slots.ts'
@@ -34,7 +35,7 @@ export interface LoopHost {
   /** A claim succeeded. */
   readonly claimed: () => void
   readonly leaseLost: (instance: InstanceId) => void
-  readonly closed: (error: unknown) => void
+  readonly closed: (error: unknown, where: ErrorPlace) => void
   /** Claims that failed in a row, over all loops of the worker. */
   readonly failures: { count: number }
   /** A claim may have been carried out without our knowing what it brought. */
@@ -138,7 +139,7 @@ export class ClaimLoop {
         return undefined
       }
       if (isClosed(error)) {
-        this.#host.closed(error)
+        this.#host.closed(error, 'claim')
         return undefined
       }
       const retryMs = troubleBackoff((this.#host.failures.count += 1))

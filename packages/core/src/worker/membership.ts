@@ -13,6 +13,7 @@ import { sleep } from '../clock.ts'
 import { uuidv7 } from '../id.ts'
 import type { InstanceId } from '../task/task.ts'
 import type { Emitter } from './emitter.ts'
+import type { ErrorPlace } from './event.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { TaskSource, WorkerSettings } from './options.ts'
 import type { Patience } from './patience.ts'
@@ -31,7 +32,7 @@ export interface MembershipHost {
   readonly running: RunningTasks
   readonly settler: Settler
   readonly leaseLost: (instance: InstanceId) => void
-  readonly closed: (error: unknown) => void
+  readonly closed: (error: unknown, where: ErrorPlace) => void
   readonly trusted: () => void
   /** A beat goes out because there may be news. */
   readonly news: () => void

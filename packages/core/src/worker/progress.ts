@@ -6,7 +6,7 @@ import { toText } from './task-log.ts'
 export interface ProgressUpdate {
   /** 0 or more, in units of your own: rows, bytes, percent. */
   readonly done: number
-  /** How much there is, if known. */
+  /** How much there is, if known. `done` may be more: nothing is corrected. */
   readonly total?: number | null
   /** For people; what is longer than 500 characters is cut. */
   readonly note?: string | null

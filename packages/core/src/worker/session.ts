@@ -14,6 +14,7 @@ import type { AttemptHost } from './context.ts'
 import { deadlineError } from './deadline.ts'
 import { Demand } from './demand.ts'
 import type { Emitter } from './emitter.ts'
+import type { ErrorPlace } from './event.ts'
 import type { WorkerHandle, WorkerState } from './handle.ts'
 import type { WorkerHealth } from './health.ts'
 import { keepHouse } from './housekeeping.ts'
@@ -29,6 +30,7 @@ import { Shutdown } from './shutdown.ts'
 import { Slots } from './slots.ts'
 import { timeoutError } from '../middleware/timeout.ts'
 import { Tracked } from './tracked.ts'
+import { closedUnder } from './trouble.ts'
 import { Wakeup } from './wakeup.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -47,9 +49,8 @@ export interface SessionParts {
   readonly plan: Pick<AttemptPlan, 'run' | 'policy'>
 }
 
-/** One life. */
+/** One life. `finished` settles with its end; a rejection of it is never unhandled. */
 export class Session {
-  /** Settles with the end of this life; a rejection of it is never unhandled. */
   readonly finished: Promise<void>
   /** Has the stop wait for a promise too. */
   readonly track: Tracked['add'] = (work, abort) => this.#tracked.add(work, abort)
@@ -77,7 +78,9 @@ export class Session {
     this.#parts = parts
     this.#clock = clock
     const patience = new Patience(clock)
-    const closed = (error: unknown): void => this.#end(error)
+    // Once: several may find it closed.
+    const closed = (cause: unknown, where: ErrorPlace): void =>
+      this.#shutdown.failed ? undefined : this.#end(closedUnder(settings.name, events, where, cause))
     const running = new RunningTasks(clock, settings.timeoutMs, (task) => {
       const error =
         clock.now() >= task.deadlineAt
@@ -205,7 +208,6 @@ export class Session {
   get state(): WorkerState {
     return this.#state === 'running' && this.#claiming.paused ? 'paused' : this.#state
   }
-
   get hasPendingTasks(): boolean {
     return this.#running.size + this.#tracked.size + this.#settler.size > 0
   }
@@ -219,7 +221,7 @@ export class Session {
       unsettled: this.#settler.size,
       lastClaimAt: this.#claimedAt,
       lastBeatAt: this.#membership.heldAt,
-      leaseHeld: this.#membership.held(this.#clock.now()),
+      leaseHeld: this.#state !== 'stopped' && this.#membership.held(this.#clock.now()),
     }
   }
 

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import { type GroupCommit, groupCommit } from '../group-commit.ts'
 import type { InstanceId } from '../task/task.ts'
+import type { ErrorPlace } from './event.ts'
 import { OpenOutcomes, type Outgoing } from './open-outcomes.ts'
 import { isRefusal, type PassHost, type Settled, SettlePass } from './settle-pass.ts'
 import { isClosed, troubleBackoff } from './trouble.ts'
@@ -35,7 +36,7 @@ export interface SettlerHost extends PassHost {
    */
   readonly answered: (settlement: Settlement, answer: SettleAnswer | 'dropped', stored?: Settlement) => void
   /** The backend is closed. */
-  readonly closed: (error: unknown) => void
+  readonly closed: (error: unknown, where: ErrorPlace) => void
 }
 
 /** The way out of a worker. */
@@ -144,8 +145,12 @@ export class Settler {
       open = await pass.start(open, this.#refusing)
       this.#refusing = pass.refusing
       if (open.length === 0) break
-      if (isClosed(pass.error)) this.#host.closed(pass.error)
-      else if (isRefusal(pass.error, round) && round >= ASIDE_AFTER) {
+      if (isClosed(pass.error)) {
+        this.drop()
+        this.#host.closed(pass.error, 'settle')
+        continue
+      }
+      if (isRefusal(pass.error, round) && round >= ASIDE_AFTER) {
         for (const item of open) if (item.kind === 'progress') answers.set(item, 'refused')
         break
       }

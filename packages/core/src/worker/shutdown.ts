@@ -62,6 +62,11 @@ export class Shutdown {
     })
   }
 
+  /** Whether it is known that `run()` will reject. */
+  get failed(): boolean {
+    return this.#failure !== undefined
+  }
+
   /** What `run()` is to reject with. */
   fail(error: unknown): void {
     this.#failure ??= { error }

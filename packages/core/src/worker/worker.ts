@@ -20,6 +20,8 @@ export class Worker implements WorkerHandle, AsyncDisposable {
   readonly #plan: Pick<AttemptPlan, 'run' | 'policy'>
   readonly #events: Emitter
   #session: Session | undefined = undefined
+  /** The life that nobody waits for: its end is told by `stop()`. */
+  #started: Session | undefined = undefined
 
   constructor(source: TaskSource, settings: WorkerSettings, plan: Pick<AttemptPlan, 'run' | 'policy'>) {
     this.name = settings.name
@@ -72,12 +74,15 @@ export class Worker implements WorkerHandle, AsyncDisposable {
   }
 
   /**
-   * Registers and begins to work; resolves when registered. While the store cannot be reached it keeps trying.
+   * Registers and begins to work; resolves when registered. While the store cannot be reached it keeps trying. What ends the
+   * worker later is told by a `stop` event and by {@link Worker.stop}.
    * @throws QError `ERR_WORKER_STATE` when it is running already; `ERR_CLOSED`, `ERR_SCHEMA_MISSING`,
    *   `ERR_SCHEMA_NEWER` and whatever else the store refuses for good.
    */
   async start(): Promise<void> {
-    await this.#begin().start()
+    const session = this.#begin()
+    await session.start()
+    this.#started = session
   }
 
   /**
@@ -122,13 +127,15 @@ export class Worker implements WorkerHandle, AsyncDisposable {
   /**
    * Stops: claims nothing more, gives back what has not started, waits for running tasks until the deadline,
    * then aborts their signals. Calling it again can only bring the deadline forward. A worker that does not
-   * run is left alone.
-   * @throws QError `ERR_SHUTDOWN_TIMEOUT` naming the tasks that did not end. Safe to leave unhandled.
+   * run is left alone; when it was begun with {@link Worker.start} this says how its last life ended.
+   * @throws QError `ERR_SHUTDOWN_TIMEOUT` naming the tasks that did not end; `ERR_CLOSED` when the backend was closed
+   *   under it. Safe to leave unhandled.
    */
   stop(options: StopOptions = {}): Promise<void> {
     checkKnownOptions('stop', options, ['timeout'])
     const timeoutMs = stopTimeout(options.timeout, this.#settings.stopTimeoutMs)
-    if (this.#session === undefined || this.isStopped) return Promise.resolve()
+    if (this.#session === undefined) return Promise.resolve()
+    if (this.isStopped) return this.#started === this.#session ? this.#session.finished : Promise.resolve()
     return this.#session.stop(timeoutMs)
   }
 

@@ -94,7 +94,18 @@ describe('wait ends', () => {
     setup.clock.advance(499)
     await settled()
     setup.clock.advance(1)
-    expect((await waiting).message).toContain('2 of the tasks waited for have not finished within 500 ms')
+    expect((await waiting).message).toContain(
+      '2 of the tasks waited for have not finished within 500 ms, the first of them',
+    )
+  })
+
+  test('after its time, naming the one that is open', async () => {
+    const setup = new Setup()
+    const id = await setup.push()
+    const waiting = rejection('ERR_WAIT_TIMEOUT', collect(setup.backend.wait([id], { timeoutMs: 500 })))
+    await settled()
+    setup.clock.advance(500)
+    expect((await waiting).message).toContain(`Task ${id} has not finished within 500 ms. It goes on`)
   })
 
   test('after its time, but what had arrived is still yielded to a slow reader', async () => {

@@ -15,7 +15,8 @@ describe('exponential', () => {
   })
   test('says what is wrong with its options', () => {
     expect(() => exponential({ mim: 1 } as any)).toThrow('did you mean "min"')
-    expect(() => exponential({ min: '2m', max: '1m' })).toThrow('max must be between')
+    expect(() => exponential({ min: '2m', max: '1m' })).toThrow('max must not be below min, got max "1m" and min "2m".')
+    expect(() => exponential({ max: 300 })).toThrow('got max 300 and min "1s". A plain number is milliseconds.')
     expect(() => exponential({ factor: 0.5 })).toThrow('factor must be a number from 1 to 10')
   })
 })

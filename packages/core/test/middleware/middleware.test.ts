@@ -137,8 +137,21 @@ describe('timeout', () => {
     expect(reason).toBeUndefined()
     await it.clock.pass(1)
     expect(reason).toMatchObject({ code: 'ERR_TIMEOUT' })
+    expect((reason as Error).message).not.toContain('seconds')
     expect(await it.status(id!)).toBe('failed/1')
     await worker.stop()
+  })
+  test('says what may have been meant by a very short limit, whoever set it', async () => {
+    const hint = 'If seconds were meant, write "30s": a plain number is milliseconds.'
+    const it = scene()
+    const asked = await it.storage.push(2, { timeout: 30 })
+    const [id] = await it.push(1)
+    const outer = it.builder.use(timeout(30)).build(() => new Promise(() => undefined))
+    await outer.start()
+    await it.clock.pass(40)
+    for (const each of [id!, asked.id])
+      expect((await it.storage.fetchById(each))?.error).toMatchObject({ message: expect.stringContaining(hint) })
+    await outer.stop()
   })
   test('lets go of its timer when the handler is in time', async () => {
     const it = scene()

@@ -62,6 +62,20 @@ describe('cancel', () => {
     expect(message).toMatch(/^\uFFFD\uFFFDx+$/)
   })
 
+  test('takes a reason that is a text, and the id of a receipt', async () => {
+    const { storage } = scene()
+    const receipt = await storage.push({ n: 1 })
+    const reason = { reason: 'no longer needed' }
+    expect((await rejection('ERR_OPTION', storage.cancel(receipt.id, reason as never))).message).toContain(
+      'cancel: reason must be a text',
+    )
+    expect((await rejection('ERR_TASK_ID', storage.cancel(receipt as never))).message).toContain(
+      'Pass what a push returned as receipt.id.',
+    )
+    await rejection('ERR_OPTION', storage.pause({ by: 5 as never }))
+    expect(await storage.checkStatus([receipt.id])).toEqual(['pending'])
+  })
+
   test('refuses what is no id, before anything is done', async () => {
     const { storage } = scene()
     const { id } = await storage.push({ n: 1 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { defineQueue } from '../../src/contract/queue.ts'
 import { QError } from '../../src/error.ts'
 import { MemoryBackend, MemoryStorage } from '../../src/memory/index.ts'
 import type { Pushable } from '../../src/storage/producer.ts'
@@ -53,6 +54,15 @@ describe('pushBulk', () => {
       expect(backend.batches).toEqual([])
     }
   })
+  test('begins a sentence after that of a schema', async () => {
+    const schema = {
+      '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'Invalid email address' }] }) },
+    } as const
+    const storage = new MemoryStorage({ queue: defineQueue('checked', { args: schema }) })
+    const error = await rejection('ERR_INVALID', storage.pushBulk([1]))
+    expect(error.message).toMatch(/Invalid email address\. Nothing was stored\.$/)
+  })
+
   test('names the index of an item with a wrong option, and of a hole', async () => {
     const { storage, backend } = scene()
     const wrong = await rejection('ERR_OPTION', storage.pushBulk(numbers(3, 2, task(1, { priority: 1e6 }))))

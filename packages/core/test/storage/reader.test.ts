@@ -137,6 +137,26 @@ test('logs gives the lines in order over any number of pages, and after a given 
   failure('ERR_OPTION', () => storage.logs(id, { folow: true } as object))
 })
 
+test('lines are given with what the handler gave besides the message, as it gave it', async () => {
+  const { backend, storage } = scene()
+  const { claim } = await holder(backend, 'numbers')
+  const { id } = await storage.push(1)
+  const { token } = await claim()
+  const texts = ['{"to":"ada","n":[1]}', null, '[1]', '{"cut']
+  const lines = texts.map((fields) => ({ attempt: 1, level: 'info', message: 'x', fields, at: 0 }) as const)
+  await backend.report([{ id, token, lines }])
+  await backend.settle([{ id, token, kind: 'done', result: null }])
+  const fields = [{ to: 'ada', n: [1] }, undefined, { text: '[1]' }, { text: '{"cut' }]
+  expect((await collect(storage.logs(id))).map((line) => line.fields)).toEqual(fields)
+  const clock = new AbortController()
+  const watched: unknown[] = []
+  for await (const event of storage.watch(id, { signal: clock.signal })) {
+    if (event.type === 'log') watched.push(event.line.fields)
+    if (watched.length === fields.length) clock.abort()
+  }
+  expect(watched).toEqual(fields)
+})
+
 test('events tells what happens to tasks of the queue until its signal aborts', async () => {
   const { backend, storage } = scene()
   const { claim } = await holder(backend, 'numbers')

@@ -5,6 +5,7 @@ import { uuidv7 } from '../../src/id.ts'
 import type { MemoryStorageOptions } from '../../src/memory/index.ts'
 import { MemoryBackend, MemoryStorage } from '../../src/memory/index.ts'
 import { decodeTagged } from '../../src/codec/stored.ts'
+import { resultOf } from '../../src/storage/finished.ts'
 import { task } from '../../src/task/builder.ts'
 import type { PushOptions } from '../../src/task/push-options.ts'
 import type { NewTask, Receipt } from '../../src/task/task.ts'
@@ -150,8 +151,16 @@ describe('waitFor', () => {
     const { id } = await storage.push(42)
     await runOne(storage, 'killed')
     const error = await rejection('ERR_TASK_FAILED', storage.waitFor(id))
-    expect(error.message).toContain(`Task ${id} was killed after 1 attempts: card declined.`)
+    expect(error.message).toContain(`Task ${id} was killed after 1 attempt: card declined.`)
     expect(error.cause).toMatchObject({ message: 'card declined' })
+  })
+
+  test('ends the reason like a sentence, once', async () => {
+    const finished = { id: 'x', attempt: 2, finishedAt: 0, status: 'killed' as const }
+    const error = { name: 'Error', message: 'it can stop.' }
+    expect(failure('ERR_TASK_FAILED', () => resultOf({ ...finished, error })).message).toBe(
+      'Task x was killed after 2 attempts: it can stop.',
+    )
   })
 
   test('rejects for an id that is not there', async () => {

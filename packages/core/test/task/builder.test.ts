@@ -154,7 +154,9 @@ describe('push options', () => {
     [{ runAfter: '2h', deadlineAfter: '1h' }, 'the deadline comes before the task is due'],
     [{ timeut: '1s' }, 'did you mean "timeout"?'],
     [{ runIn: '5s' }, 'unknown option "runIn", did you mean "runAt"?'],
-    [{ delay: '5s' }, 'unknown option "delay". Known: id, runAt, runAfter'],
+    [{ delay: '5s' }, 'unknown option "delay", did you mean "runAfter"?'],
+    [{ attempts: 3 }, 'unknown option "attempts", did you mean "maxAttempts"?'],
+    [{ colour: 'red' }, 'unknown option "colour". Known: id, runAt, runAfter'],
     [{ maxattempts: 1 }, 'did you mean "maxAttempts"?'],
   ])('refuse %j', (options, expected) => {
     expect(message(options)).toContain('push: ')
@@ -173,7 +175,7 @@ describe('push options', () => {
   })
 
   test('refuse an id that is no UUID, and write it in lower case', () => {
-    expect(message({ id: 'order-5' }, 'ERR_TASK_ID')).toContain('must be a UUID')
+    expect(message({ id: 'order-5' }, 'ERR_TASK_ID')).toMatch(/must be a UUID .* Leave it out and one is made for you/)
     expect(checkPushOptions({ id: ID.toUpperCase() }).id).toBe(ID)
   })
 

@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { failure } from '../failure.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { rateLimit } from '../../src/middleware/rate-limit.ts'
+import * as library from '../../src/middleware/index.ts'
+import { retry } from '../../src/middleware/retry.ts'
+import { timeout } from '../../src/middleware/timeout.ts'
 import { settled } from './scene.ts'
 import { MemoryStorage } from '../../src/memory/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
@@ -30,6 +33,9 @@ describe('the builder answers at the call', () => {
     ['a name that is none', () => new WorkerBuilder(''), 'name must be 1 to 200 characters'],
     ['a pool instead of a storage', () => builder.backend({ query() {} } as any), 'backend() takes a storage'],
     ['a middleware that is none', () => builder.use({} as any), 'use() takes a middleware'],
+    ['the maker of a middleware', () => builder.use(retry as any), 'call it: use(retry())'],
+    ['a maker that takes options', () => builder.use(timeout as any), 'call it: use(timeout("30s"))'],
+    ['a second queue', () => builder.backend(storage).backend(storage), 'backend() was called twice'],
     ['a listener that is none', () => builder.onEvent('log' as any), 'onEvent() takes a function'],
     ['a settled hook that is none', () => builder.onSettled({} as any), 'onSettled() takes a function'],
     ['data that is none', () => builder.data('db' as any), 'data() takes an object'],
@@ -40,6 +46,12 @@ describe('the builder answers at the call', () => {
     ['build before backend', () => (builder as any).build(() => 1), 'call backend(storage) before build'],
   ])('%s', (_name, run, text) => {
     expect(failure('ERR_OPTION', run).message).toContain(text)
+  })
+  test('every function of the library that makes a middleware is told from one', () => {
+    const makers = Object.entries(library).filter(([, each]) => typeof each === 'function')
+    const others = ['exponential', 'fixed', 'jitter', 'children', 'named']
+    for (const [name, maker] of makers.filter(([name]) => !others.includes(name)))
+      expect(failure('ERR_OPTION', () => builder.use(maker as any)).message).toContain(`call it: use(${name}(`)
   })
   test('an unknown option of stop', () => {
     const worker = builder.backend(storage).build(() => 1)

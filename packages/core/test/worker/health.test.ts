@@ -26,7 +26,7 @@ describe('health()', () => {
     opened.open()
     await it.clock.pass(10)
     await worker.stop()
-    expect(worker.health()).toMatchObject({ state: 'stopped', running: 0 })
+    expect(worker.health()).toMatchObject({ state: 'stopped', running: 0, leaseHeld: false })
   })
 
   test('shows a store that is away', async () => {

@@ -192,16 +192,6 @@ describe('run', () => {
     },
   )
 
-  test('rejects when the backend is closed under it', async () => {
-    const it = scene()
-    const worker = it.builder.build(() => 1)
-    const run = rejection('ERR_CLOSED', worker.run())
-    await it.clock.pass(10)
-    await it.storage.close()
-    await it.clock.pass(10_000)
-    await run
-  })
-
   test('waits for a store that is not up yet', async () => {
     let tries = 0
     const it = scene((memory) => ({

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { exponential } from '../../src/middleware/backoff.ts'
 import { retry } from '../../src/middleware/retry.ts'
 import { DeferredError, RetryAfterError } from '../../src/steer.ts'
+import { failure } from '../failure.ts'
 import { gate, scene } from './scene.ts'
 
 test('waits 2s, then 4s, then 8s, and stops after its retries', async () => {
@@ -130,4 +131,13 @@ test('a checkpoint is there for the next attempt', async () => {
   expect(found).toEqual([null, new Uint8Array([2])])
   expect(await it.status(id!)).toBe('done/2')
   await worker.stop()
+})
+
+test('an error that lacks its span says which argument that is', () => {
+  expect(failure('ERR_DURATION', () => new RetryAfterError('30s', undefined as never)).message).toContain(
+    'RetryAfterError(cause, after): after must be milliseconds',
+  )
+  expect(failure('ERR_DURATION', () => new DeferredError('soon' as never)).message).toContain(
+    'DeferredError(after): after must be milliseconds',
+  )
 })
