@@ -8,7 +8,7 @@ import { LONG, pause, report, Scene, until } from './support/scene.ts'
 import type { Fleet } from './support/fleet.ts'
 import { Traffic } from './support/traffic.ts'
 
-const STORM_MS = LONG ? 60_000 : 12_000
+const STORM_MS = LONG ? 60_000 : 9_000
 const WORKERS = 3
 const LEASE_MS = 2_000
 /** A pause is heard of with the next beat; that may be sent just before it, and start what it was trusted with. */
