@@ -28,12 +28,13 @@ export async function settleTasks(
     round.sort((a, b) => (a.settlement.id < b.settlement.id ? -1 : 1))
     const batch = round.map((placed) => placed.settlement)
     const leaving = batch.filter((settlement) => settlement.kind !== 'progress')
+    const finished = held.finishedBy(leaving)
     const send = async (again?: 'again'): Promise<readonly SettleRow[]> =>
-      run(settleQuery(schema, batch, held.finishedBy(leaving), await followsOf(batch, lanes, again)), 'settle tasks')
+      run(settleQuery(schema, batch, finished, await followsOf(batch, lanes, again)), 'settle tasks')
     let rows = await send()
     // A lane was not what it was thought to be: nothing was changed.
     if (rows[0] !== undefined && Number(rows[0].ord) === 0) rows = await send('again')
-    held.settle(leaving)
+    held.settle(leaving, finished)
     for (const row of rows) answers[round[Number(row.ord) - 1]!.index] = Number(row.answer) === 1 ? 'already' : 'stale'
   }
   return answers

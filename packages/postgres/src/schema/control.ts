@@ -7,7 +7,7 @@ export const control: string = `
 -- Changes a task that waits. p_change: what changes: priority, maxAttempts, metadata, due ("at" or "afterMs"),
 -- limits (as in task, null for none, or "afterMs").
 create function change_task(p_id uuid, p_change jsonb, p_codec text, p_payload bytea) returns int2
-language plpgsql %PINNED% as $$
+language plpgsql %PINNED% set lock_timeout = '3s' as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_live record;
@@ -37,7 +37,7 @@ end $$;
 
 -- Ends tasks that wait and notes those that are held. p_ids are distinct and sorted. Those not returned are unknown.
 create function cancel(p_ids uuid[], p_error jsonb) returns table (id uuid, answer int2)
-language plpgsql %PINNED% as $$
+language plpgsql %PINNED% set lock_timeout = '3s' as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
@@ -77,7 +77,7 @@ end $$;
 -- Tasks that wait are due now; those that ended live again. p_ids are distinct and sorted. Those not returned are unknown.
 -- Answers 1 resumed, 2 busy.
 create function resume_tasks(p_ids uuid[]) returns table (id uuid, answer int2)
-language plpgsql %PINNED% as $$
+language plpgsql %PINNED% set lock_timeout = '3s' as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();

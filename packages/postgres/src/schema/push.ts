@@ -19,9 +19,10 @@ const runAt = (at: string, delay: string): string => `case when ${at} is not nul
 /** SQL of this file. */
 export const push: string = `
 -- Makes a queue at a priority known. Producers call it before their own transaction, so that two
--- long transactions never wait for each other over a queue's first task.
+-- long transactions never wait for each other over a queue's first task. Whoever meets one that makes the same lane waits
+-- for three seconds at most.
 create function ensure_lane(p_queue text, p_priority int2, p_quarantine boolean default false) returns int4
-language plpgsql %PINNED% as $$
+language plpgsql %PINNED% set lock_timeout = '3s' as $$
 declare
   v_id int4;
 begin

@@ -21,7 +21,7 @@ const countGone = (from: string): string => `
 export const removal: string = `
 -- Deletes tasks that nobody holds. p_ids are distinct and sorted. Those not returned are unknown. Answers 1 applied, 2 busy.
 create function remove_tasks(p_ids uuid[]) returns table (id uuid, answer int2)
-language plpgsql %PINNED% as $$
+language plpgsql %PINNED% set lock_timeout = '3s' as $$
 #variable_conflict use_column
 declare
   v_gone uuid[];
@@ -45,7 +45,7 @@ end $$;
 
 -- Deletes finished tasks of a queue, the oldest first; null keeps a kind. Those that somebody has locked are left alone.
 create function vacuum_queue(p_queue text, p_done_ms float8, p_killed_ms float8, p_cancelled_ms float8, p_limit int4) returns int4
-language plpgsql %PINNED% as $$
+language plpgsql %PINNED% set lock_timeout = '3s' as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_gone uuid[];
