@@ -19,12 +19,15 @@ interface Shared {
   database: Promise<Database>
 }
 
+/** This server is never crashed: tests that do so start their own, which waits for the disk as usual. */
+const SETTINGS = { fsync: 'off', full_page_writes: 'off' }
+
 // Each project may load its own copy of this module, so the server hangs on the process.
 const holder = globalThis as typeof globalThis & { [key: symbol]: Shared | undefined }
 const key = Symbol.for('@q/dev-database/vitest')
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const shared = (holder[key] ??= { users: 0, database: startDatabase() })
+  const shared = (holder[key] ??= { users: 0, database: startDatabase({ settings: SETTINGS }) })
   shared.users++
   project.provide('databaseUrl', (await shared.database).url)
   return async () => {
