@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   ERR_PAYLOAD_TOO_LARGE: { retryable: false, cause: 'An encoded value is larger than the limit of its queue.' },
   ERR_KEY_CONFLICT: { retryable: false, cause: 'An idempotency key was used again with a different payload.' },
   ERR_TASK_NOT_FOUND: { retryable: false, cause: 'No task has this id in this backend.' },
+  ERR_RUN_NOT_FOUND: { retryable: false, cause: 'No run of a workflow has this id in this backend.' },
   ERR_TASK_FAILED: { retryable: false, cause: 'The task that was waited for ended as killed or cancelled.' },
   ERR_WAIT_TIMEOUT: { retryable: true, cause: 'The task did not finish within the time given.' },
   ERR_LEASE_LOST: {
@@ -49,6 +50,7 @@ export const ERROR_CODES = {
   ERR_SCHEMA_ASYNC: { retryable: false, cause: 'The schema of a queue validates asynchronously.' },
   ERR_DEADLINE: { retryable: false, cause: 'The deadline of the task passed before it was done.' },
   ERR_CANCELLED: { retryable: false, cause: 'Somebody asked for the end of the task.' },
+  ERR_SKIPPED: { retryable: false, cause: 'A step of a workflow was not to run: what leads to it ended otherwise.' },
   ERR_FILTERED: { retryable: false, cause: 'A filter refused the task.' },
   ERR_CIRCUIT_OPEN: { retryable: true, cause: 'A circuit breaker is open and lets no task through for now.' },
   ERR_TIMEOUT: { retryable: true, cause: 'A handler did not end within its time limit.' },

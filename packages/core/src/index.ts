@@ -42,6 +42,7 @@ export type {
   StandardResult,
   StandardSchemaV1,
 } from './contract/standard-schema.ts'
+export { isStandardSchema, validate } from './contract/validate.ts'
 export type { InTransaction, StorageOptions } from './storage/options.ts'
 export { STORAGE_OPTIONS } from './storage/options.ts'
 export type { Pushable, PushSummary } from './storage/producer.ts'
@@ -79,9 +80,44 @@ export type {
   WorkerCommand,
   WorkerRegistration,
 } from './backend/backend.ts'
+export {
+  checkChange,
+  checkLimitRequests,
+  checkLogRead,
+  checkMetricRequest,
+  checkReports,
+  checkTaskFilter,
+  queueOfFilter,
+  storableReason,
+} from './backend/arguments.ts'
+export { checkJoins, checkMessage, checkReceive, checkRetry, checkRunFilter } from './backend/run-arguments.ts'
 export { CRASH_BUDGET, QUARANTINE_AT } from './backend/backend.ts'
 export type { Capabilities, FetchById, NudgeReason, Wake } from './backend/capability.ts'
 export { CAPABILITIES, required, supports } from './backend/capability.ts'
+export type {
+  Arrival,
+  CancelRunAnswer,
+  Collections,
+  Compensation,
+  FinalRunStatus,
+  Listen,
+  Mailbox,
+  Message,
+  NewRun,
+  RetryRunAnswer,
+  RunChange,
+  RunFilter,
+  RunId,
+  RunInfo,
+  RunPart,
+  RunRetry,
+  Runs,
+  RunStatus,
+  SignalAnswer,
+  Step,
+  Transactional,
+} from './backend/runs.ts'
+export { childMessage, RUN_TRANSITIONS } from './backend/runs.ts'
 export type {
   Cancel,
   CancelAnswer,
@@ -150,6 +186,9 @@ export { pollWhen } from './poll/when.ts'
 export type { GroupCommit } from './group-commit.ts'
 export { groupCommit } from './group-commit.ts'
 export { checkTaskId, uuidv7 } from './id.ts'
+export { checkMetadata } from './task/metadata-check.ts'
+export { checkPriority } from './task/push-options.ts'
+export { checkKey } from './task/unique.ts'
 export { checkInteger, checkKnownOptions, didYouMean } from './options.ts'
 
 // Workers
@@ -159,6 +198,9 @@ export type { Handler, HandlerObject, With } from './worker/builder.ts'
 export { WorkerBuilder } from './worker/builder.ts'
 export type { LimitWish, TaskContext, TaskInfo } from './worker/context.ts'
 export type { StopOptions, WorkerHandle, WorkerState } from './worker/handle.ts'
+export type { AttachedProgram, Program, ProgramContext } from './worker/program.ts'
+export { isProgram } from './worker/program.ts'
+export type { TaskSource } from './worker/options.ts'
 export type { Ack, AckHook } from './worker/ack.ts'
 export type { AttemptOutcome, ErrorPlace, PauseCause, WorkerEvent } from './worker/event.ts'
 export type { WorkerHealth } from './worker/health.ts'
@@ -199,6 +241,7 @@ export { provide } from './middleware/provide.ts'
 export type { RateLimitOptions } from './middleware/rate-limit.ts'
 export { rateLimit } from './middleware/rate-limit.ts'
 export type { RetryOptions, RetryPolicy } from './middleware/retry.ts'
+export { DEFAULT_RETRY } from './middleware/retry.ts'
 export { DEFAULT_MAX_ATTEMPTS, retry } from './middleware/retry.ts'
 export type { Observer } from './middleware/tap.ts'
 export { tap } from './middleware/tap.ts'

@@ -41,7 +41,7 @@ describe('a worker whose handler runs on threads', () => {
     const worker = new WorkerBuilder('w')
       .backend(queue)
       .concurrency(1)
-      .timeout('1s')
+      .timeout('3s')
       .use(retry({ retries: 0 }))
       .build(burning)
     await worker.runUntil(queue.waitFor(short.id))

@@ -1,6 +1,7 @@
 /** The history of one task. */
 import type { AttemptRecord, AttemptResult, TaskId } from '@q/core'
 import type { Run } from './connection/run.ts'
+import { isUuid } from './cursor.ts'
 import { attemptsQuery } from './query/report.ts'
 
 const MOST = 1_000
@@ -16,6 +17,7 @@ const RESULTS: Readonly<Record<number, AttemptResult>> = {
 
 /** The last attempts of a task in order, see `ListAttempts`. */
 export async function listAttempts(run: Run, schema: string, id: TaskId): Promise<readonly AttemptRecord[]> {
+  if (!isUuid(id)) return []
   const rows = await run(attemptsQuery(schema, id, MOST), 'list attempts')
   return rows.map((row) => ({
     attempt: row.attempt,

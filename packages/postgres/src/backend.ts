@@ -12,9 +12,11 @@ import type {
   ClaimRequest,
   GroupCommit,
   InstanceId,
+  NewRun,
   NewTask,
   Outcome,
   Receipt,
+  Runs,
   SettleAnswer,
   Settlement,
   SweepReport,
@@ -38,48 +40,57 @@ import {
   mayWait,
   together,
   unwrap,
+  weightOfRuns,
   weightOfSettlements,
   weightOfTasks,
 } from './grouping.ts'
 import { HeldClaims } from './held-claims.ts'
-import type { Lanes } from './lanes.ts'
-import { openLanes } from './lanes.ts'
 import { PUSH_TRIES, pushTasks } from './push.ts'
+import type { TidyRow } from './query/lease.ts'
 import { beatQuery, deregisterQuery, registerQuery, rollQuery, sweepQuery, tidyQuery } from './query/lease.ts'
+import { rollWhenLongQuery } from './query/statistics.ts'
 import { toBeatReply } from './row.ts'
+import { RunningBackend } from './running.ts'
 import { settleTasks } from './settle.ts'
-import { SteeredBackend } from './steered.ts'
-import { Lookout } from './wait.ts'
+import { startRuns } from './start-runs.ts'
+import { isOfStep } from './step-parts.ts'
+import { Lookout, tasksInSight } from './wait.ts'
 import type { Listener } from './wake/listener.ts'
 import { openListener } from './wake/listener.ts'
 
 export type { PostgresBackendOptions } from './ground.ts'
 
-/** One sweep in so many cleans up as well. */
+type SettleLane = GroupCommit<readonly Settlement[], readonly (SettleAnswer | 'busy')[] | QError>
+
+/** One sweep in so many cleans up as well, and the next one after one that found much. */
 const TIDY_CHANCE = 0.1
 
 /** The Postgres implementation of the contract. Made by the storages of this package. */
-export class PostgresBackend extends SteeredBackend implements Backend<PostgresTransaction> {
+export class PostgresBackend extends RunningBackend implements Backend<PostgresTransaction>, Runs<PostgresTransaction> {
   readonly name = 'postgres'
   /** Present when the backend listens. */
   readonly wake?: Wake['wake']
-  readonly #lanes: Lanes
   readonly #listener: Listener | undefined
   readonly #held = new HeldClaims()
-  #lookout: Lookout | undefined = undefined
+  readonly #locked = new Set<TaskId>()
+  #lookout: Lookout<Outcome> | undefined = undefined
+  #tidied: TidyRow | undefined = undefined
 
   readonly #pushes = this.#pushLane()
   /** Keys may be held by transactions that are under way: who waits for one keeps only others with keys waiting. */
   readonly #keyedPushes = this.#pushLane()
+  readonly #starts = this.#startLane()
+  readonly #keyedStarts = this.#startLane()
   readonly #claims = groupCommit<ClaimRequest, ClaimReply | QError>(
     (requests) => claimTasks(this.run, this.schema, requests, this.low, this.#held),
     { max: MAX_CLAIMS },
   )
   readonly #settles = this.#settleLane()
   readonly #keyedSettles = this.#settleLane()
+  /** Runs and joins may be held as well: who waits for one keeps only settlements of steps waiting. */
+  readonly #stepSettles = this.#settleLane()
   constructor(options: PostgresBackendOptions) {
     super(options)
-    this.#lanes = openLanes(this.control, options.schema)
     if (options.notify) {
       const listener = openListener(options.pool, options.schema)
       this.#listener = listener
@@ -97,8 +108,19 @@ export class PostgresBackend extends SteeredBackend implements Backend<PostgresT
     this.assertOpen('push')
     if (tasks.length === 0) return []
     const tx = options?.tx
-    if (tx !== undefined) return pushTasks(await this.#inTransaction(tx), this.schema, tasks, this.#lanes, 1)
+    if (tx !== undefined) return pushTasks(await this.#inTransaction(tx), this.schema, tasks, this.lanes, 1)
     return unwrap(await (mayWait(tasks) ? this.#keyedPushes : this.#pushes).add(tasks))
+  }
+
+  async startRuns(
+    runs: readonly NewRun[],
+    options?: { readonly tx?: PostgresTransaction | undefined },
+  ): Promise<readonly Receipt[]> {
+    this.assertOpen('start runs')
+    if (runs.length === 0) return []
+    const tx = options?.tx
+    if (tx !== undefined) return startRuns(await this.#inTransaction(tx), this.schema, runs, this.lanes, 1)
+    return unwrap(await (runs.some(({ key }) => key !== null) ? this.#keyedStarts : this.#starts).add(runs))
   }
 
   async claim(request: ClaimRequest): Promise<ClaimReply> {
@@ -109,13 +131,16 @@ export class PostgresBackend extends SteeredBackend implements Backend<PostgresT
   async settle(
     settlements: readonly Settlement[],
     options?: { readonly tx?: PostgresTransaction | undefined },
-  ): Promise<readonly SettleAnswer[]> {
+  ): Promise<readonly (SettleAnswer | 'busy')[]> {
     this.assertOpen('settle')
     if (settlements.length === 0) return []
     const tx = options?.tx
     if (tx !== undefined)
-      return settleTasks(await this.#inTransaction(tx), this.schema, settlements, this.#lanes, new HeldClaims())
-    return unwrap(await (followsMayWait(settlements) ? this.#keyedSettles : this.#settles).add(settlements))
+      return settleTasks(
+        { run: await this.#inTransaction(tx), schema: this.schema, lanes: this.lanes, held: new HeldClaims() },
+        settlements,
+      )
+    return unwrap(await this.#laneOf(settlements).add(settlements))
   }
 
   async register(worker: WorkerRegistration): Promise<void> {
@@ -135,13 +160,18 @@ export class PostgresBackend extends SteeredBackend implements Backend<PostgresT
 
   async sweep(): Promise<SweepReport> {
     const [report] = await this.run(sweepQuery(this.schema), 'sweep')
-    await this.run(rollQuery(this.schema), 'fold statistics')
-    if (Math.random() < TIDY_CHANCE) await this.run(tidyQuery(this.schema), 'clean up')
+    await this.run(rollWhenLongQuery(this.schema), 'fold statistics')
+    if (this.#tidied?.more === true || Math.random() < TIDY_CHANCE) {
+      const [tidied] = await this.run(tidyQuery(this.schema, this.#tidied?.after ?? null), 'clean up')
+      this.#tidied = tidied
+      // Where little happens, what is old is forgotten all the same.
+      if (Math.random() < TIDY_CHANCE) await this.run(rollQuery(this.schema), 'fold statistics')
+    }
     return report!
   }
 
   wait(ids: readonly TaskId[], options: WaitOptions = {}): AsyncIterable<Outcome> {
-    this.#lookout ??= new Lookout(this.run, this.schema, this.closing)
+    this.#lookout ??= new Lookout(tasksInSight(this.run, this.schema), this.closing)
     return this.#lookout.wait(ids, options)
   }
 
@@ -163,16 +193,47 @@ export class PostgresBackend extends SteeredBackend implements Backend<PostgresT
 
   #pushLane(): GroupCommit<readonly NewTask[], readonly Receipt[] | QError> {
     return groupCommit(
-      (calls) => together(calls, (tasks) => pushTasks(this.run, this.schema, tasks, this.#lanes, PUSH_TRIES)),
+      (calls) =>
+        together(
+          calls,
+          (tasks) => pushTasks(this.run, this.schema, tasks, this.lanes, PUSH_TRIES),
+          'store tasks',
+          ({ id }) => id,
+        ),
       { max: MAX_BATCH, weigh: weightOfTasks },
     )
   }
 
-  #settleLane(): GroupCommit<readonly Settlement[], readonly SettleAnswer[] | QError> {
+  #startLane(): GroupCommit<readonly NewRun[], readonly Receipt[] | QError> {
+    return groupCommit(
+      (calls) =>
+        together(
+          calls,
+          (runs) => startRuns(this.run, this.schema, runs, this.lanes, PUSH_TRIES),
+          'start runs',
+          ({ id }) => id,
+        ),
+      { max: MAX_BATCH, weigh: weightOfRuns },
+    )
+  }
+
+  #laneOf(settlements: readonly Settlement[]): SettleLane {
+    if (followsMayWait(settlements)) return this.#keyedSettles
+    return settlements.some(isOfStep) ? this.#stepSettles : this.#settles
+  }
+
+  #settleLane(): SettleLane {
     return groupCommit(
       (calls) => {
         if (calls.some((call) => call.some(({ kind }) => kind === 'released'))) this.low.reset()
-        return together(calls, (all) => settleTasks(this.run, this.schema, all, this.#lanes, this.#held))
+        const ground = {
+          run: this.run,
+          schema: this.schema,
+          lanes: this.lanes,
+          held: this.#held,
+          locked: this.#locked,
+        }
+        return together(calls, (all) => settleTasks(ground, all), 'settle tasks')
       },
       { max: MAX_BATCH, weigh: weightOfSettlements },
     )

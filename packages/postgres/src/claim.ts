@@ -1,10 +1,10 @@
 /** Sends the claims that came together as one statement and hands each its tasks. */
 import type { ClaimedTask, ClaimReply, ClaimRequest } from '@q/core'
 import { QError } from '@q/core'
+import { Claimed } from './claimed.ts'
 import type { Run } from './connection/run.ts'
 import type { HeldClaims } from './held-claims.ts'
 import type { LowWater } from './low-water.ts'
-import type { ClaimRow } from './query/claim.ts'
 import { claimQuery } from './query/claim.ts'
 
 /** One reply per request, in order; an error for a request whose instance is not registered. */
@@ -32,7 +32,7 @@ export async function claimTasks(
       else reply.nextDueMs = Math.min(reply.nextDueMs ?? Infinity, Number(row.run_at))
       continue
     }
-    const task = toClaimedTask(row, queue)
+    const task = new Claimed(row, queue)
     reply.tasks.push(task)
     low.claimed(Number(row.lane), Number(row.run_at))
     held.add(task)
@@ -45,22 +45,4 @@ export async function claimTasks(
         )
       : { tasks, nextDueMs },
   )
-}
-
-function toClaimedTask(row: Extract<ClaimRow, { id: string }>, queue: string): ClaimedTask {
-  return {
-    id: row.id,
-    queue,
-    token: String(row.token),
-    attempt: Number(row.attempt),
-    crashes: Number(row.crashes),
-    payload: { codec: row.codec, bytes: row.payload },
-    priority: Number(row.priority),
-    maxAttempts: row.max_attempts === null ? null : Number(row.max_attempts),
-    runAt: Number(row.run_at),
-    metadata: row.metadata,
-    checkpoint: row.checkpoint,
-    timeoutMs: row.timeout_ms === null ? null : Number(row.timeout_ms),
-    deadlineInMs: row.deadline_in_ms === null ? null : Number(row.deadline_in_ms),
-  }
 }

@@ -47,7 +47,7 @@ export function taskColumns(tasks: readonly NewTask[], lanes: TaskLanes): TaskCo
     ids: tasks.map((task) => task.id),
     lanes,
     at: column(tasks, (task) => ('at' in task.due ? task.due.at : null)),
-    delay: column(tasks, (task) => ('afterMs' in task.due && task.due.afterMs > 0 ? task.due.afterMs : null)),
+    delay: column(tasks, (task) => ('afterMs' in task.due && !(task.due.afterMs <= 0) ? task.due.afterMs : null)),
     maxAttempts: column(tasks, (task) => task.maxAttempts),
     codecs: tasks.map((task) => task.payload.codec),
     payloads: tasks.map((task) => buffer(task.payload.bytes)),
@@ -139,4 +139,14 @@ export function valuesOf(t: TaskColumns): unknown[] {
     priorities,
     trusted,
   ]
+}
+
+/**
+ * A task that was not stored: its place in the batch, from 1, and the id that exists; outcome 1 duplicate, 2 replaced.
+ * Place 0: a lane is not what this process thinks, nothing was stored.
+ */
+export interface PushRow {
+  readonly ord: number
+  readonly existing: string
+  readonly outcome: number
 }

@@ -9,10 +9,11 @@ import type {
   TaskId,
   WorkerCommand,
 } from '@q/core'
-import { checkInteger, checkKnownOptions, QError } from '@q/core'
+import { checkChange, checkInteger, checkKnownOptions, checkQueueName, QError, storableReason } from '@q/core'
 import type { CompiledQuery } from 'kysely'
 import { buffer, deadlineOf } from './columns.ts'
 import type { Run } from './connection/run.ts'
+import { isUuid } from './cursor.ts'
 import type { AnswerRow } from './query/control.ts'
 import {
   cancelQuery,
@@ -24,8 +25,8 @@ import {
   vacuumQuery,
 } from './query/control.ts'
 import { cancelledError } from './schema/words.ts'
+import type { Vacuumed } from './vacuumed.ts'
 
-const LONGEST_REASON = 500
 const MOST_VACUUMED = 10_000
 /** Ids in one statement. */
 const BATCH = 1_000
@@ -34,6 +35,8 @@ const RETENTION: readonly (keyof Retention)[] = ['doneMs', 'killedMs', 'cancelle
 
 /** See `Update`. */
 export async function update(run: Run, schema: string, id: TaskId, change: TaskChange): Promise<ControlAnswer> {
+  checkChange(change)
+  if (!isUuid(id)) return 'unknown'
   const { payload, priority, maxAttempts, metadata, due } = change
   const changes = JSON.stringify({ priority, maxAttempts, metadata, due, limits: limitChange(change) })
   const bytes = payload === undefined ? null : buffer(payload.bytes)
@@ -42,8 +45,13 @@ export async function update(run: Run, schema: string, id: TaskId, change: TaskC
 }
 
 /** See `Cancel`. */
-export function cancel(run: Run, schema: string, ids: readonly TaskId[], reason?: string): Promise<CancelAnswer[]> {
-  const told = reason?.slice(0, LONGEST_REASON).toWellFormed().replaceAll('\0', '\uFFFD')
+export async function cancel(
+  run: Run,
+  schema: string,
+  ids: readonly TaskId[],
+  reason?: string,
+): Promise<CancelAnswer[]> {
+  const told = reason === undefined ? undefined : storableReason('cancel', 'reason', reason)
   const error = JSON.stringify(cancelledError(told))
   const answers: readonly CancelAnswer[] = ['unknown', 'cancelled', 'unknown', 'ended', 'cancelling']
   return forEach(run, ids, answers, (batch) => cancelQuery(schema, [batch, error]), 'cancel tasks')
@@ -66,7 +74,11 @@ export async function pause(
   queue: string,
   info: { readonly by?: string; readonly reason?: string },
 ): Promise<void> {
-  await run(pauseQuery(schema, [queue, info.by ?? null, info.reason ?? null]), 'pause a queue')
+  const told = (['by', 'reason'] as const).map((name) => {
+    const text = info[name]
+    return text === undefined ? null : storableReason('pause', name, text)
+  })
+  await run(pauseQuery(schema, [checkQueueName(queue), ...told]), 'pause a queue')
 }
 
 /** See `CommandWorker`. */
@@ -82,6 +94,7 @@ export async function commandWorker(
       'ERR_OPTION',
       `commandWorker: command must be one of ${COMMANDS.join(', ')}, got ${String(command)}.`,
     )
+  if (!isUuid(instance)) return false
   const [row] = await run(commandQuery(schema, [instance, number]), 'command a worker')
   return row!.found
 }
@@ -93,14 +106,25 @@ export async function vacuum(
   queue: string,
   retention: Retention,
   limit: number,
+  vacuumed: Vacuumed,
 ): Promise<number> {
-  checkInteger('vacuum', 'limit', limit, 1, MOST_VACUUMED)
-  checkKnownOptions('vacuum', retention, RETENTION)
-  for (const name of RETENTION)
-    if (retention[name] !== undefined) checkInteger('vacuum', name, retention[name], 0, Number.MAX_SAFE_INTEGER)
-  const spans = RETENTION.map((name) => retention[name] ?? null)
-  const [row] = await run(vacuumQuery(schema, [queue, ...spans, limit]), 'vacuum a queue')
+  checkQueueName(queue)
+  const spans = retentionSpans('vacuum', retention, limit)
+  const [row] = await run(vacuumQuery(schema, [queue, ...spans, limit, vacuumed.upTo(queue)]), 'vacuum a queue')
+  if (row!.done_to !== null) vacuumed.reached(queue, Number(row!.done_to))
   return Number(row!.deleted)
+}
+
+/**
+ * The spans of a retention in the order done, killed, cancelled; null keeps.
+ * @throws QError `ERR_OPTION`
+ */
+export function retentionSpans(where: string, retention: Retention, limit: number): (number | null)[] {
+  checkInteger(where, 'limit', limit, 1, MOST_VACUUMED)
+  checkKnownOptions(where, retention, RETENTION)
+  for (const name of RETENTION)
+    if (retention[name] !== undefined) checkInteger(where, name, retention[name], 0, Number.MAX_SAFE_INTEGER)
+  return RETENTION.map((name) => retention[name] ?? null)
 }
 
 /** What a change does to limits: absent stays, null goes. */
@@ -118,7 +142,7 @@ async function forEach<Answer>(
   query: (batch: readonly TaskId[]) => CompiledQuery<AnswerRow>,
   what: string,
 ): Promise<Answer[]> {
-  const distinct = [...new Set(ids)].sort()
+  const distinct = [...new Set(ids)].filter(isUuid).sort()
   const found = new Map<TaskId, Answer>()
   for (let at = 0; at < distinct.length; at += BATCH)
     for (const row of await run(query(distinct.slice(at, at + BATCH)), what))

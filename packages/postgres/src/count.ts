@@ -1,7 +1,8 @@
 /** Counts of tasks: from counters where they know, otherwise by a bounded look. */
 import type { Count, TaskFilter } from '@q/core'
+import { checkTaskFilter } from '@q/core'
 import type { Run } from './connection/run.ts'
-import { checkFilter, partsOf } from './filter.ts'
+import { partsOf } from './filter.ts'
 import { countQuery, scheduledQuery } from './query/list.ts'
 import { rollWhenLongQuery, statusesQuery } from './query/statistics.ts'
 import { statusCounts } from './queues.ts'
@@ -11,10 +12,10 @@ const CAP = 10_000
 
 /**
  * How many tasks a filter is about, see `CountTasks`.
- * @throws QError `ERR_OPTION`
+ * @throws QError `ERR_OPTION`, `ERR_QUEUE_NAME`
  */
 export async function countTasks(run: Run, schema: string, filter: TaskFilter): Promise<Count> {
-  checkFilter('countTasks', filter)
+  checkTaskFilter('countTasks', filter)
   const { queue = null, status, fingerprint, createdFrom, createdTo } = filter
   if (fingerprint !== undefined || createdFrom !== undefined || createdTo !== undefined)
     return look(run, schema, filter)

@@ -7,9 +7,13 @@ const DEFAULT_LIMIT = 50
 const LARGEST_LIMIT = 200
 /** Longer than any that is made here. */
 const LONGEST = 1_000
-/** The last microsecond that Postgres can store. */
+/** The first and the last microsecond that Postgres can store. */
+const FIRST_US = -210_866_803_200_000_000n
 const LAST_US = 9_224_318_015_999_999_999n
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Tokens are 64 bits. */
+const LAST_TOKEN = 2n ** 63n - 1n
 
 /** What a cursor holds: words and numbers by short names. */
 export type CursorFields = Readonly<Record<string, string | number | boolean>>
@@ -23,12 +27,17 @@ export type CursorShape<Fields extends CursorFields> = {
 export function isMicros(value: unknown): value is string {
   if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return false
   const us = BigInt(value)
-  return us <= LAST_US && us >= -LAST_US
+  return us <= LAST_US && us >= FIRST_US
 }
 
 /** A UUID in lower case. */
 export function isUuid(value: unknown): value is string {
   return typeof value === 'string' && UUID.test(value)
+}
+
+/** What can be the token of a claim. */
+export function isToken(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,19}$/.test(value) && BigInt(value) <= LAST_TOKEN
 }
 
 /** A string without NUL. */

@@ -6,7 +6,7 @@
  * way at the look before, and what was told already is remembered.
  */
 import type { TaskEvent } from '@q/core'
-import { checkKnownOptions, QError, sleep, systemClock } from '@q/core'
+import { checkKnownOptions, checkQueueName, QError, sleep, systemClock } from '@q/core'
 import type { Run } from './connection/run.ts'
 import { isMicros, isText, isUuid, readCursor, writeCursor } from './cursor.ts'
 import type { EventRow, Place } from './query/events.ts'
@@ -31,7 +31,11 @@ interface Placed {
   readonly place: Place
 }
 type After = { readonly at: string; readonly id: string; readonly queue: string }
-const SHAPE = { at: isMicros, id: isUuid, queue: isText }
+const SHAPE = {
+  at: (value: unknown): value is string => isMicros(value) && !value.startsWith('-'),
+  id: isUuid,
+  queue: isText,
+}
 const TYPES: Readonly<Record<number, TaskEvent['type']>> = {
   3: 'failed',
   4: 'done',
@@ -42,7 +46,7 @@ const TYPES: Readonly<Record<number, TaskEvent['type']>> = {
 
 /**
  * What happens in a queue from now on, or after an event, see `Events`.
- * @throws QError `ERR_OPTION` at once.
+ * @throws QError `ERR_OPTION`, `ERR_QUEUE_NAME` at once.
  */
 export function readEvents(
   run: Run,
@@ -52,6 +56,7 @@ export function readEvents(
   closing: AbortSignal,
 ): AsyncGenerator<TaskEvent, void, void> {
   checkKnownOptions('events', options, ['after', 'signal'])
+  checkQueueName(queue)
   const { after, signal } = options
   const place = after === undefined ? undefined : readCursor<After>('events: after', 'events', after, SHAPE)
   if (place !== undefined && place.queue !== queue)

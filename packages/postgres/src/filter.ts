@@ -1,6 +1,5 @@
-/** Checks filters of tasks, and says which indexes answer them. */
+/** Which indexes answer a filter of tasks. */
 import type { TaskFilter } from '@q/core'
-import { checkKnownOptions, didYouMean, QError, STATUSES } from '@q/core'
 import type { SourceRequest } from './query/list.ts'
 
 /** Entries whose state is looked at by one call. */
@@ -9,7 +8,6 @@ const LOOK = 10_000
 const CHECK_ERRORS = 750
 const CHECK_TASKS = 250
 
-const WORDS = [...STATUSES, 'scheduled'] as const
 const STATE = { pending: 0, queued: 1, running: 2, failed: 3, done: 4, killed: 5, cancelled: 6 } as const
 
 /** One of the two parts of a list: tasks that have not ended, then those that did. */
@@ -20,35 +18,6 @@ export interface Part {
   readonly request: Omit<SourceRequest, 'after' | 'limit'>
 }
 
-/**
- * Throws for a filter that no task could be meant by.
- * @throws QError `ERR_OPTION`
- */
-export function checkFilter(where: string, filter: TaskFilter): void {
-  checkKnownOptions(where, filter, ['queue', 'status', 'fingerprint', 'createdFrom', 'createdTo'])
-  for (const name of ['queue', 'fingerprint'] as const) {
-    const value: unknown = filter[name]
-    if (value !== undefined && (typeof value !== 'string' || value.includes('\0')))
-      throw new QError('ERR_OPTION', `${where}: ${name} must be a string, got ${typeof value}.`)
-  }
-  for (const name of ['createdFrom', 'createdTo'] as const) {
-    const value: unknown = filter[name]
-    if (value !== undefined && !(typeof value === 'number' && Math.abs(value) <= 8.64e15))
-      throw new QError(
-        'ERR_OPTION',
-        `${where}: ${name} must be milliseconds since the epoch, got ${JSON.stringify(value)}.`,
-      )
-  }
-  const { status } = filter
-  if (status !== undefined && !WORDS.includes(status)) {
-    const near = didYouMean(String(status), WORDS)
-    throw new QError(
-      'ERR_OPTION',
-      `${where}: status must be one of ${WORDS.join(', ')}, got ${JSON.stringify(status)}.${near === undefined ? '' : ` Did you mean "${near}"?`}`,
-    )
-  }
-}
-
 /** The parts that a filter asks for, in the order of the list. */
 export function partsOf(filter: TaskFilter): readonly Part[] {
   const { status, fingerprint } = filter
@@ -56,8 +25,8 @@ export function partsOf(filter: TaskFilter): readonly Part[] {
   const common = {
     queue: filter.queue ?? null,
     fingerprint: fingerprint ?? null,
-    createdFrom: filter.createdFrom ?? null,
-    createdTo: filter.createdTo ?? null,
+    createdFrom: storable(filter.createdFrom),
+    createdTo: storable(filter.createdTo),
     look: LOOK,
     check: created ? CHECK_TASKS : CHECK_ERRORS,
   }
@@ -90,4 +59,9 @@ export function partsOf(filter: TaskFilter): readonly Part[] {
     default:
       return [part(true, 'list_bad', [STATE[status]])]
   }
+}
+
+/** Nothing was pushed before 1970, and Postgres knows no moment as early as the earliest `Date`. */
+function storable(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.max(0, ms)
 }

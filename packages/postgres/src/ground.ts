@@ -37,6 +37,18 @@ export abstract class Ground {
     return this.control.run(query, what)
   }
 
+  /** As `run`, for what people read. */
+  protected readonly read: Run = async (query, what) => {
+    await this.ready(what)
+    return this.control.read(query, what)
+  }
+
+  /** As `run`, for what people ask and may have to wait for. */
+  protected readonly ask: Run = async (query, what) => {
+    await this.ready(what)
+    return this.control.ask(query, what)
+  }
+
   /** Aborts when the backend is closed. */
   protected get closing(): AbortSignal {
     return this.#closing.signal

@@ -1,10 +1,11 @@
 /** Pages of tasks: which index answers a filter, and how the part that is under way and the part that ended follow one another. */
 import type { Page, PageRequest, StoredTask, TaskFilter } from '@q/core'
+import { checkTaskFilter } from '@q/core'
 import type { Run } from './connection/run.ts'
 import { isMicros, isUuid, readPage, writeCursor } from './cursor.ts'
 import type { ListedRow, SourceRequest } from './query/list.ts'
 import { listQuery } from './query/list.ts'
-import { checkFilter, partsOf } from './filter.ts'
+import { partsOf } from './filter.ts'
 import { toStoredTask } from './row.ts'
 
 type After = { readonly part: number; readonly at: string; readonly id: string }
@@ -16,7 +17,7 @@ const SHAPE = {
 
 /**
  * One page of tasks, see `ListTasks`.
- * @throws QError `ERR_OPTION`
+ * @throws QError `ERR_OPTION`, `ERR_QUEUE_NAME`
  */
 export async function listTasks(
   run: Run,
@@ -24,7 +25,7 @@ export async function listTasks(
   filter: TaskFilter,
   page: PageRequest | undefined,
 ): Promise<Page<StoredTask>> {
-  checkFilter('listTasks', filter)
+  checkTaskFilter('listTasks', filter)
   const { limit, after } = readPage<After>('listTasks', page, SHAPE)
   const parts = partsOf(filter)
   const items: StoredTask[] = []

@@ -1,6 +1,6 @@
 /** Series over time: one point per step, from sums that were folded and what was not yet. */
 import type { MetricPoint, MetricRequest } from '@q/core'
-import { checkKnownOptions, didYouMean, HISTOGRAM_BUCKETS, QError } from '@q/core'
+import { checkMetricRequest, HISTOGRAM_BUCKETS } from '@q/core'
 import type { Run } from './connection/run.ts'
 import { rollWhenLongQuery, seriesQuery } from './query/statistics.ts'
 
@@ -14,19 +14,17 @@ const STEPS = {
 } as const
 /** What follows the two histograms in a series row. */
 const COUNTERS = ['pushed', 'failed', 'done', 'killed', 'cancelled'] as const
-/** Where statistics can begin and end: the years 1970 to 5138. */
-const LAST_MS = 1e14
 
 /**
  * One point per step, see `Metrics`.
- * @throws QError `ERR_OPTION`
+ * @throws QError `ERR_OPTION`, `ERR_QUEUE_NAME`
  */
 export async function metrics(run: Run, schema: string, request: MetricRequest): Promise<readonly MetricPoint[]> {
-  checkKnownOptions('metrics', request, ['queue', 'from', 'to', 'step'])
-  const { number, minutes } = stepOf(request.step)
+  checkMetricRequest(request)
+  const { number, minutes } = STEPS[request.step]
   const stepMs = minutes * MINUTE_MS
-  const from = Math.floor(momentOf('from', request.from) / stepMs) * stepMs
-  const count = Math.min(MOST_POINTS, Math.max(0, Math.ceil((momentOf('to', request.to) - from) / stepMs)))
+  const from = Math.floor(request.from / stepMs) * stepMs
+  const count = Math.min(MOST_POINTS, Math.max(0, Math.ceil((request.to - from) / stepMs)))
   if (count === 0) return []
   await run(rollWhenLongQuery(schema), 'read statistics')
   const to = from + count * stepMs
@@ -51,19 +49,4 @@ function toPoint(at: number, sum: Float64Array): MetricPoint {
     ran: [...sum.subarray(0, HISTOGRAM_BUCKETS)],
     waited: [...sum.subarray(HISTOGRAM_BUCKETS, 2 * HISTOGRAM_BUCKETS)],
   }
-}
-
-function stepOf(step: MetricRequest['step']): (typeof STEPS)[keyof typeof STEPS] {
-  if (Object.hasOwn(STEPS, step)) return STEPS[step]
-  const names = Object.keys(STEPS)
-  const near = didYouMean(String(step), names)
-  throw new QError(
-    'ERR_OPTION',
-    `metrics: step must be one of ${names.join(', ')}, got ${JSON.stringify(step)}.${near === undefined ? '' : ` Did you mean "${near}"?`}`,
-  )
-}
-
-function momentOf(name: string, ms: number): number {
-  if (typeof ms === 'number' && ms >= 0 && ms <= LAST_MS) return ms
-  throw new QError('ERR_OPTION', `metrics: ${name} must be milliseconds since the epoch, got ${String(ms)}.`)
 }

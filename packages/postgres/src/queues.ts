@@ -1,15 +1,24 @@
 /** Queues at a glance. */
 import type { QueueInfo, Status } from '@q/core'
+import { queueOfFilter } from '@q/core'
 import type { Run } from './connection/run.ts'
 import type { QueueRow, StatusRow } from './query/statistics.ts'
 import { queuesQuery, rollWhenLongQuery } from './query/statistics.ts'
 
 const ACTIVITY_DAYS = 7
 
-/** All queues, by name. */
-export async function listQueues(run: Run, schema: string): Promise<readonly QueueInfo[]> {
+/**
+ * All queues by name, or one of them, see `ListQueues`.
+ * @throws QError `ERR_OPTION`, `ERR_QUEUE_NAME`
+ */
+export async function listQueues(
+  run: Run,
+  schema: string,
+  filter?: { readonly queue?: string },
+): Promise<readonly QueueInfo[]> {
+  const queue = queueOfFilter('listQueues', filter)
   await run(rollWhenLongQuery(schema), 'read statistics')
-  const rows = await run(queuesQuery(schema), 'list queues')
+  const rows = await run(queuesQuery(schema, queue ?? null), 'list queues')
   return rows.map((row) => ({
     queue: row.queue,
     counts: { ...statusCounts(row), scheduled: Number(row.scheduled) },

@@ -26,6 +26,7 @@ export function toStoredTask(row: TaskRow): StoredTask {
     deadline: row.limits?.deadline ?? null,
     cancelling: row.cancelling ?? false,
     progress: row.done === null ? null : { done: row.done, total: row.total, note: row.note },
+    ...(row.run === null ? {} : { step: { run: row.run, node: row.node!, index: row.index! } }),
   }
 }
 

@@ -20,12 +20,13 @@ import type {
   Vacuum,
   WorkerCommand,
 } from '@q/core'
-import { groupCommit, QError } from '@q/core'
+import { checkLimitRequests, checkQueueName, groupCommit, QError } from '@q/core'
 import { cancel, commandWorker, pause, remove, resumeById, update, vacuum } from './control.ts'
 import { MAX_BATCH, together, unwrap } from './grouping.ts'
-import { acquire, checkRequests } from './limit.ts'
+import { acquire } from './limit.ts'
 import { LowWater } from './low-water.ts'
 import { resumeQueueQuery } from './query/control.ts'
+import { Vacuumed } from './vacuumed.ts'
 import { VisibleBackend } from './visible.ts'
 
 /** Maps each method of control to its query. */
@@ -36,47 +37,54 @@ export abstract class SteeredBackend
   readonly unique = true
   /** From where claims look; forgotten when tasks come back behind it. */
   protected readonly low: LowWater = new LowWater()
+  readonly #vacuumed = new Vacuumed()
   readonly #acquires = groupCommit<readonly LimitRequest[], readonly LimitAnswer[] | QError>(
-    (calls) => together(calls, (requests) => acquire(this.run, this.schema, requests)),
+    (calls) => together(calls, (requests) => acquire(this.run, this.schema, requests), 'acquire limits'),
     { max: MAX_BATCH, weigh: (requests) => requests.length },
   )
 
   async update(id: TaskId, change: TaskChange): Promise<ControlAnswer> {
-    return update(this.run, this.schema, id, change)
+    this.assertOpen('update a task')
+    return update(this.ask, this.schema, id, change)
   }
 
   async cancel(ids: readonly TaskId[], reason?: string): Promise<readonly CancelAnswer[]> {
-    return cancel(this.run, this.schema, ids, reason)
+    this.assertOpen('cancel tasks')
+    return cancel(this.ask, this.schema, ids, reason)
   }
 
   async resumeById(ids: readonly TaskId[]): Promise<readonly ResumeAnswer[]> {
+    this.assertOpen('resume tasks')
     this.low.reset()
-    return resumeById(this.run, this.schema, ids)
+    return resumeById(this.ask, this.schema, ids)
   }
 
   async remove(ids: readonly TaskId[]): Promise<readonly ControlAnswer[]> {
-    return remove(this.run, this.schema, ids)
+    this.assertOpen('remove tasks')
+    return remove(this.ask, this.schema, ids)
   }
 
   async pause(queue: string, info: { readonly by?: string; readonly reason?: string } = {}): Promise<void> {
-    await pause(this.run, this.schema, queue, info)
+    await pause(this.ask, this.schema, queue, info)
   }
 
   async resume(queue: string): Promise<void> {
-    await this.run(resumeQueueQuery(this.schema, queue), 'resume a queue')
+    await this.ask(resumeQueueQuery(this.schema, checkQueueName(queue)), 'resume a queue')
   }
 
   async commandWorker(instance: InstanceId, command: WorkerCommand): Promise<boolean> {
-    return commandWorker(this.run, this.schema, instance, command)
+    this.assertOpen('command a worker')
+    return commandWorker(this.ask, this.schema, instance, command)
   }
 
   async vacuum(queue: string, retention: Retention, limit: number): Promise<number> {
-    return vacuum(this.run, this.schema, queue, retention, limit)
+    return vacuum(this.ask, this.schema, queue, retention, limit, this.#vacuumed)
   }
 
   async acquire(requests: readonly LimitRequest[]): Promise<readonly LimitAnswer[]> {
     this.assertOpen('acquire limits')
-    checkRequests(requests)
+    // Before they are put together with those of others.
+    checkLimitRequests(requests)
     return requests.length === 0 ? [] : unwrap(await this.#acquires.add(requests))
   }
 }

@@ -17,7 +17,7 @@ import { checkSchemaName, DEFAULT_SCHEMA } from './schema/sql.ts'
 /** How to reach the database. */
 export interface PostgresConnection {
   /**
-   * A `pg` pool. Its settings are used for the engine's own connections (at most six and, with notify, one
+   * A `pg` pool. Its settings are used for the engine's own connections (at most nine and, with notify, one
    * that listens); its connections are left to you.
    */
   readonly pool: Pool

@@ -26,4 +26,8 @@ export interface TaskRow {
   readonly done: number | null
   readonly total: number | null
   readonly note: string | null
+  /** The step that it is; all null when it is none. */
+  readonly run: string | null
+  readonly node: string | null
+  readonly index: number | null
 }

@@ -28,6 +28,7 @@ import type {
 } from '@q/core'
 import { listAttempts } from './attempts.ts'
 import { countTasks } from './count.ts'
+import { isUuid } from './cursor.ts'
 import { listErrorGroups } from './error-groups.ts'
 import { readEvents } from './events.ts'
 import { Ground } from './ground.ts'
@@ -55,28 +56,31 @@ export abstract class VisibleBackend
     Events
 {
   async fetchById(id: TaskId): Promise<StoredTask | null> {
-    const [row] = await this.run(taskQuery(this.schema, id), 'read a task')
+    this.assertOpen('read a task')
+    if (!isUuid(id)) return null
+    const [row] = await this.read(taskQuery(this.schema, id), 'read a task')
     return row === undefined ? null : toStoredTask(row)
   }
 
   async listTasks(filter: TaskFilter, page?: PageRequest): Promise<Page<StoredTask>> {
-    return listTasks(this.run, this.schema, filter, page)
+    return listTasks(this.read, this.schema, filter, page)
   }
 
   async countTasks(filter: TaskFilter): Promise<Count> {
-    return countTasks(this.run, this.schema, filter)
+    return countTasks(this.read, this.schema, filter)
   }
 
-  async listQueues(): Promise<readonly QueueInfo[]> {
-    return listQueues(this.run, this.schema)
+  async listQueues(filter?: { readonly queue?: string }): Promise<readonly QueueInfo[]> {
+    return listQueues(this.read, this.schema, filter)
   }
 
   async listWorkers(filter?: { readonly queue?: string }, page?: PageRequest): Promise<Page<WorkerInfo>> {
-    return listWorkers(this.run, this.schema, filter, page)
+    return listWorkers(this.read, this.schema, filter, page)
   }
 
   async listAttempts(id: TaskId): Promise<readonly AttemptRecord[]> {
-    return listAttempts(this.run, this.schema, id)
+    this.assertOpen('list attempts')
+    return listAttempts(this.read, this.schema, id)
   }
 
   async report(reports: readonly TaskReport[]): Promise<void> {
@@ -88,22 +92,23 @@ export abstract class VisibleBackend
     id: TaskId,
     options?: { readonly after?: string; readonly limit?: number },
   ): Promise<readonly LogLine[]> {
-    return readLog(this.run, this.schema, id, options)
+    this.assertOpen('read a log')
+    return readLog(this.read, this.schema, id, options)
   }
 
   async metrics(request: MetricRequest): Promise<readonly MetricPoint[]> {
     this.assertOpen('read statistics')
-    return metrics(this.run, this.schema, request)
+    return metrics(this.read, this.schema, request)
   }
 
   async listErrorGroups(filter?: { readonly queue?: string }, page?: PageRequest): Promise<Page<ErrorGroup>> {
-    return listErrorGroups(this.run, this.schema, filter, page)
+    return listErrorGroups(this.read, this.schema, filter, page)
   }
 
   events(
     queue: string,
     options?: { readonly after?: string; readonly signal?: AbortSignal },
   ): AsyncIterable<TaskEvent> {
-    return readEvents(this.run, this.schema, queue, options, this.closing)
+    return readEvents(this.read, this.schema, queue, options, this.closing)
   }
 }

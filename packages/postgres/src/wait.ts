@@ -1,14 +1,17 @@
 /**
- * Waits for tasks by looking, quickly at first and then ever more slowly: one look for all that wait in this process.
+ * Waits for tasks, and for runs, by looking, quickly at first and then ever more slowly: one look for all that wait in this process.
  *
  * Ten thousand waits are then ten statements a look, not ten thousand, and a look that takes long is made more rarely.
  * A database that goes away for a while only makes them wait.
  */
-import type { Outcome, TaskId, WaitOptions } from '@q/core'
+import type { Outcome, RunInfo, TaskId, WaitOptions } from '@q/core'
 import { isQError, QError, sleep, systemClock } from '@q/core'
 import type { Run } from './connection/run.ts'
+import { isUuid } from './cursor.ts'
 import { outcomesQuery } from './query/read.ts'
+import { endedRunsQuery } from './query/runs.ts'
 import { toOutcome } from './row.ts'
+import { toRunInfo } from './run-row.ts'
 
 const FIRST_PAUSE_MS = 10
 const LONGEST_PAUSE_MS = 500
@@ -19,23 +22,33 @@ const LONGEST_PAUSE_PER_LOOK_MS = 2_000
 /** Ids looked up by one statement. */
 const LOOK_BATCH = 1_000
 
+/** What is waited for, and how it is looked for. */
+export interface Sight<Item> {
+  /** Of some ids those that have ended, in the order in which they did, and (null) those that do not exist. */
+  look(ids: readonly string[]): Promise<readonly { readonly id: string; readonly ended: Item | null }[]>
+  /** The error for an id that does not exist. */
+  unknown(id: string): QError
+  /** The error for ids that have not ended in time. */
+  late(open: ReadonlySet<string>, timeoutMs: number): QError
+}
+
 /** One wait: what is still open, what has arrived, and why it ended early. */
-class Waiter {
-  readonly open: Set<TaskId>
-  readonly arrived: Outcome[] = []
+class Waiter<Item> {
+  readonly open: Set<string>
+  readonly arrived: Item[] = []
   /** What arrived before is told before a failure, unless it is to end the wait at once. */
   failure: { readonly error: unknown; readonly atOnce: boolean } | undefined = undefined
   #looked = false
   #late: QError | undefined = undefined
   #wake: () => void = nothing
 
-  constructor(ids: readonly TaskId[]) {
+  constructor(ids: readonly string[]) {
     this.open = new Set(ids)
   }
 
-  arrive(outcome: Outcome): void {
-    this.open.delete(outcome.id)
-    this.arrived.push(outcome)
+  arrive(id: string, item: Item): void {
+    this.open.delete(id)
+    this.arrived.push(item)
     this.#wake()
   }
 
@@ -62,40 +75,41 @@ class Waiter {
   }
 }
 
-/** All waits of one backend. */
-export class Lookout {
-  readonly #run: Run
-  readonly #schema: string
+/** All waits of one backend for one kind of thing. */
+export class Lookout<Item> {
+  readonly #sight: Sight<Item>
   readonly #closing: AbortSignal
-  readonly #waiters = new Map<TaskId, Set<Waiter>>()
+  readonly #waiters = new Map<string, Set<Waiter<Item>>>()
   /** Interrupts the pause between two looks. */
   #hurry = new AbortController()
   #looking = false
 
-  constructor(run: Run, schema: string, closing: AbortSignal) {
-    this.#run = run
-    this.#schema = schema
+  constructor(sight: Sight<Item>, closing: AbortSignal) {
+    this.#sight = sight
     this.#closing = closing
     closing.addEventListener('abort', () => this.#failAll(closing.reason))
   }
 
   /** See `Backend.wait`. */
-  async *wait(ids: readonly TaskId[], { signal, timeoutMs }: WaitOptions): AsyncGenerator<Outcome, void, void> {
+  async *wait(ids: readonly string[], { signal, timeoutMs }: WaitOptions): AsyncGenerator<Item, void, void> {
     signal?.throwIfAborted()
     this.#closing.throwIfAborted()
-    const waiter = new Waiter(ids)
+    // In a look for all, what is no id at all would spoil it for the others.
+    const wrong = ids.find((id) => !isUuid(id))
+    if (wrong !== undefined) throw this.#sight.unknown(wrong)
+    const waiter = new Waiter<Item>(ids)
     const aborted = (): void => waiter.fail(signal?.reason, true)
     signal?.addEventListener('abort', aborted, { once: true })
     const cancel =
       timeoutMs === undefined
         ? nothing
-        : systemClock.after(timeoutMs, () => waiter.timeOut(waitTimeout(waiter.open, timeoutMs)))
+        : systemClock.after(timeoutMs, () => waiter.timeOut(this.#sight.late(waiter.open, timeoutMs)))
     try {
       this.#add(waiter)
       for (;;) {
         if (waiter.failure?.atOnce) throw waiter.failure.error
-        const outcome = waiter.arrived.shift()
-        if (outcome !== undefined) yield outcome
+        const item = waiter.arrived.shift()
+        if (item !== undefined) yield item
         else if (waiter.open.size === 0) return
         else if (waiter.failure !== undefined) throw waiter.failure.error
         else await waiter.change()
@@ -107,7 +121,7 @@ export class Lookout {
     }
   }
 
-  #add(waiter: Waiter): void {
+  #add(waiter: Waiter<Item>): void {
     for (const id of waiter.open) {
       const others = this.#waiters.get(id)
       if (others === undefined) this.#waiters.set(id, new Set([waiter]))
@@ -117,7 +131,7 @@ export class Lookout {
     if (!this.#looking && this.#waiters.size > 0) void this.#look()
   }
 
-  #remove(waiter: Waiter): void {
+  #remove(waiter: Waiter<Item>): void {
     for (const id of waiter.open) {
       const others = this.#waiters.get(id)
       if (others?.delete(waiter) && others.size === 0) this.#waiters.delete(id)
@@ -159,24 +173,56 @@ export class Lookout {
     if (this.#waiters.size > 0 && !this.#closing.aborted) void this.#look()
   }
 
-  async #lookFor(ids: readonly TaskId[]): Promise<number> {
-    const rows = await this.#run(outcomesQuery(this.#schema, ids), 'read outcomes')
-    for (const row of rows) {
-      const waiters = this.#waiters.get(row.id) ?? []
-      this.#waiters.delete(row.id)
+  async #lookFor(ids: readonly string[]): Promise<number> {
+    const found = await this.#sight.look(ids)
+    for (const { id, ended } of found) {
+      const waiters = this.#waiters.get(id) ?? []
+      this.#waiters.delete(id)
       for (const waiter of waiters) {
-        if (row.status === null) waiter.fail(notFound(row.id, this.#schema), true)
-        else waiter.arrive(toOutcome(row))
+        if (ended === null) waiter.fail(this.#sight.unknown(id), true)
+        else waiter.arrive(id, ended)
       }
     }
-    return rows.length
+    return found.length
+  }
+}
+
+/** Waits for tasks. */
+export function tasksInSight(run: Run, schema: string): Sight<Outcome> {
+  return {
+    async look(ids) {
+      const rows = await run(outcomesQuery(schema, ids), 'read outcomes')
+      return rows.map((row) => ({ id: row.id, ended: row.status === null ? null : toOutcome(row) }))
+    },
+    unknown: (id) => notFound(id, schema),
+    late: waitTimeout,
+  }
+}
+
+/** Waits for runs. */
+export function runsInSight(run: Run, schema: string): Sight<RunInfo> {
+  return {
+    async look(ids) {
+      const rows = await run(endedRunsQuery(schema, ids), 'look for runs that have ended')
+      return rows.map((row) => ({ id: row.named, ended: row.id === null ? null : toRunInfo(row) }))
+    },
+    unknown: (id) =>
+      new QError(
+        'ERR_RUN_NOT_FOUND',
+        `No run ${String(id).slice(0, 60)} in schema "${schema}", or it was forgotten. If it was started in a transaction, wait for it after the commit.`,
+      ),
+    late: (open, timeoutMs) =>
+      new QError(
+        'ERR_WAIT_TIMEOUT',
+        `${open.size} of the runs waited for have not ended within ${timeoutMs} ms, among them ${[...open][0]}. They go on; wait again or give a longer timeout.`,
+      ),
   }
 }
 
 function notFound(id: TaskId, schema: string): QError {
   return new QError(
     'ERR_TASK_NOT_FOUND',
-    `No task ${id} in schema "${schema}", or it was removed. If it was pushed in a transaction, wait for it after the commit.`,
+    `No task ${String(id).slice(0, 60)} in schema "${schema}", or it was removed. If it was pushed in a transaction, wait for it after the commit.`,
   )
 }
 
@@ -190,7 +236,7 @@ function waitTimeout(open: ReadonlySet<TaskId>, timeoutMs: number): QError {
   )
 }
 
-function* batches(ids: readonly TaskId[]): Generator<readonly TaskId[]> {
+function* batches(ids: readonly string[]): Generator<readonly string[]> {
   for (let at = 0; at < ids.length; at += LOOK_BATCH) yield ids.slice(at, at + LOOK_BATCH)
 }
 

@@ -1,6 +1,6 @@
 /** Pages of worker instances. */
 import type { Page, PageRequest, WorkerCommand, WorkerInfo } from '@q/core'
-import { checkKnownOptions } from '@q/core'
+import { queueOfFilter } from '@q/core'
 import type { Run } from './connection/run.ts'
 import { readPage, writeCursor } from './cursor.ts'
 import type { WorkerRow } from './query/statistics.ts'
@@ -16,17 +16,17 @@ const COMMANDS: readonly WorkerCommand[] = ['work', 'pause', 'stop']
 
 /**
  * One page of workers, see `ListWorkers`.
- * @throws QError `ERR_OPTION`
+ * @throws QError `ERR_OPTION`, `ERR_QUEUE_NAME`
  */
 export async function listWorkers(
   run: Run,
   schema: string,
-  filter: { readonly queue?: string } = {},
+  filter?: { readonly queue?: string },
   page?: PageRequest,
 ): Promise<Page<WorkerInfo>> {
-  checkKnownOptions('listWorkers', filter, ['queue'])
+  const queue = queueOfFilter('listWorkers', filter)
   const { limit, after } = readPage<After>('listWorkers', page, SHAPE)
-  const rows = await run(workersQuery(schema, filter.queue ?? null, after ?? null, limit + 1), 'list workers')
+  const rows = await run(workersQuery(schema, queue ?? null, after ?? null, limit + 1), 'list workers')
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   const more = rows.length > limit && last !== undefined

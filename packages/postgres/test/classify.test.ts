@@ -6,7 +6,8 @@ const withCode = (code: string, message = 'x'): Error => Object.assign(new Error
 
 describe('classify', () => {
   test.each([
-    ['conflict', ['40001', '40P01', '55P03']],
+    ['conflict', ['40001', '40P01']],
+    ['locked', ['55P03', 'Q0002', 'Q0003']],
     [
       'unavailable',
       [

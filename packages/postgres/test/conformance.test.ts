@@ -32,5 +32,5 @@ describeBackend<PostgresTransaction>(
       },
     }
   },
-  { requires: [...CAPABILITIES, 'transaction', 'second'] },
+  { requires: [...CAPABILITIES, 'transactional', 'transaction', 'second'] },
 )

@@ -128,3 +128,98 @@ test('a push whose key is held by an open transaction keeps no other push waitin
     await expect(storage.backend.push([{ ...task, id: uuidv7() }])).resolves.toMatchObject([{ outcome: 'created' }])
   }
 })
+
+test('a settlement of a task that a transaction holds is busy; it holds the others up once, and is applied later', async () => {
+  const { storage, tasks } = await held(6)
+  const { backend } = storage
+  await frozen(
+    (tx) => tx.query(`select from "${on.schema}".live where id = $1 for update`, [tasks[1]!.id]),
+    async () => {
+      const [one, two] = await Promise.all([
+        backend.settle(tasks.slice(0, 2).map(done)),
+        backend.settle(tasks.slice(2, 4).map(done)),
+      ])
+      expect([one, two]).toEqual([
+        ['applied', 'busy'],
+        ['applied', 'applied'],
+      ])
+      const before = performance.now()
+      expect(await backend.settle([tasks[1]!, tasks[4]!].map(done))).toEqual(['busy', 'applied'])
+      expect(performance.now() - before).toBeLessThan(900)
+    },
+  )
+  const again = ['already', 'applied', 'already', 'already', 'already', 'applied']
+  expect(await backend.settle(tasks.map(done))).toEqual(again)
+  expect(await statesOf(storage.queue)).toEqual(Array(6).fill('done'))
+})
+
+test('a settlement that waits in the caller’s transaction for a task that another holds says so', async () => {
+  const { storage, tasks } = await held(1)
+  await frozen(
+    (tx) => storage.backend.settle([done(tasks[0])], { tx }),
+    () =>
+      frozen(
+        (tx) =>
+          expect(storage.backend.settle([done(tasks[0])], { tx })).rejects.toMatchObject({
+            code: 'ERR_BACKEND_UNAVAILABLE',
+            message: expect.stringContaining('another transaction'),
+          }),
+        async () => undefined,
+      ),
+  )
+})
+
+const keyed = (queue: string, key: string) => ({
+  id: uuidv7(),
+  queue,
+  payload: { codec: 'json', bytes: new TextEncoder().encode('1') },
+  priority: 0,
+  due: { afterMs: 0 },
+  maxAttempts: null,
+  key,
+  metadata: null,
+})
+
+test('pushes whose keys a transaction holds give up together, each naming its own; what came with them is stored', async () => {
+  const storage = on.storage<number>()
+  const keys = Array.from({ length: 16 }, (_, n) => `held ${n}`)
+  await storage.push(0)
+  await frozen(
+    (tx) =>
+      storage.backend.push(
+        keys.map((key) => keyed(storage.queue, key)),
+        { tx },
+      ),
+    async () => {
+      const before = performance.now()
+      const waiting = keys.map((key) => storage.backend.push([keyed(storage.queue, key)]))
+      const free = storage.backend.push([keyed(storage.queue, 'free')])
+      const answers = await Promise.allSettled([...waiting, free])
+      expect(performance.now() - before).toBeLessThan(9_000)
+      expect(answers.pop()).toMatchObject({ status: 'fulfilled', value: [{ outcome: 'created' }] })
+      for (const [n, key] of keys.entries())
+        expect(answers[n]).toMatchObject({
+          reason: { code: 'ERR_BACKEND_UNAVAILABLE', message: expect.stringContaining(`holds key "${key}"`) },
+        })
+    },
+  )
+})
+
+test('a settlement whose follow-on task has a key that a transaction holds is busy, the others are applied', async () => {
+  const { storage, tasks } = await held(3)
+  const follow = [keyed(storage.queue, 'next')]
+  const settlements = [
+    { ...done(tasks[0]), follow },
+    done(tasks[1]!),
+    { ...done(tasks[2]!), follow: [keyed(storage.queue, 'free')] },
+  ]
+  await frozen(
+    (tx) => storage.backend.push([keyed(storage.queue, 'next')], { tx }),
+    async () => {
+      expect(await storage.backend.settle(settlements)).toEqual(['busy', 'applied', 'applied'])
+      expect(await statesOf(storage.queue)).toEqual(['done', 'done', 'pending', 'queued'])
+    },
+  )
+  expect(await storage.backend.settle(settlements)).toEqual(['applied', 'already', 'already'])
+  expect(await statesOf(storage.queue)).toEqual(['done', 'done', 'done', 'pending', 'pending'])
+})

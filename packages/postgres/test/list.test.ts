@@ -19,11 +19,11 @@ const FILL = [
      select md5(n::text)::uuid, ${LANE}, ${START} + n / 4 * interval '1 second', 'json', '1' from generate_series(1, ${TASKS}) n`,
   `insert into $schema.live (id, lane, run_at, token, state, attempt, error)
      select md5(n::text)::uuid, ${LANE}, case when n % 11 = 0 then clock_timestamp() + n % 3 * interval '1 hour' else ${START} + n * 31 % 100 * interval '1 second' end,
-            case when s.state in (1, 2) then n % 40 else 0 end, s.state, 1, case when s.state = 3 then ${ERROR} end
+            case when s.state in (1, 2) then n % 40 * 100 + ${LANE} else 0 end, s.state, 1, case when s.state = 3 then ${ERROR} end
        from generate_series(1, ${TASKS / 2}) n
       cross join lateral (select case when n % 11 = 0 or n % 7 > 3 then 0 else n % 7 end as state) as s`,
-  `insert into $schema.claim (token, instance, worker, ids)
-     select token, gen_random_uuid(), 1, array_agg(id) from $schema.live where state in (1, 2) group by token`,
+  `insert into $schema.claim (token, instance, worker, lane, from_at, to_at, ids)
+     select token, gen_random_uuid(), 1, min(lane), min(run_at), max(run_at), array_agg(id order by id) from $schema.live where state in (1, 2) group by token`,
   `insert into $schema.outcome (id, lane, status, attempt, crashes, token, run_at, finished_at, error)
      select md5(n::text)::uuid, ${LANE}, 4 + n % 3, 1, 0, n, ${START}, ${START} + (500 + n * 31 % 100) * interval '1 second', case when n % 3 = 1 then ${ERROR} end
        from generate_series(${TASKS / 2 + 1}, ${TASKS}) n`,

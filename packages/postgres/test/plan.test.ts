@@ -66,7 +66,7 @@ describe('on tables that were just filled and never analysed', () => {
     })
     const ids = tasks.map((task) => task.id).sort()
     const read = await reads(
-      `select * from $schema.settle($1::uuid[], array_fill($2::int8, array[200]), array_fill(4::int2, array[200]), null, null, null, null, null, null, '{}', false)`,
+      `select * from $schema.settle($1::uuid[], array_fill($2::int8, array[200]), array_fill(4::int2, array[200]), null, null, null, null, null, null, '{}')`,
       [ids, tasks[0]!.token],
     )
     expect(read.sequential).toBe(0)
@@ -200,7 +200,7 @@ describe('what is done from outside, beside 20,000 waiting and 2,000 finished ta
       [`select * from $schema.cancel($1::uuid[], '{}')`, [ids]],
       ['select * from $schema.resume_tasks($1::uuid[])', [ids]],
       ['select * from $schema.remove_tasks($1::uuid[])', [ids]],
-      ['select $schema.vacuum_queue($1, 0, 0, 0, 100)', [storage.queue]],
+      ['select $schema.vacuum_queue($1, 0, 0, 0, 100, null)', [storage.queue]],
       ['select $schema.deregister($1)', [instance]],
       [
         'select * from $schema.beat($1, 5000, $2::uuid[], $3::int8[])',
@@ -217,6 +217,71 @@ describe('what is done from outside, beside 20,000 waiting and 2,000 finished ta
     ])
     expect((await reads('select * from $schema.sweep(20, 5, 2)', [])).sequential, 'sweep').toBe(0)
   })
+})
+
+test('a vacuum that goes on reads the entries of what it deletes, however many tasks are kept beside them', async () => {
+  const storage = on.storage<number>()
+  await storage.push(1)
+  const [lane] = await on.rows<{ id: number }>('select id from $schema.lane where queue = $1', [storage.queue])
+  const finished = (status: number, count: number, ago: string): Promise<unknown> =>
+    on.rows(
+      `insert into $schema.outcome (id, lane, status, attempt, crashes, token, run_at, finished_at)
+         select gen_random_uuid(), $1, $2, 1, 0, 0, now(), now() - $3::interval + n * interval '1 ms' from generate_series(1, $4::int) n`,
+      [lane!.id, status, ago, count],
+    )
+  await finished(5, 10_000, '3 days')
+  await finished(6, 10_000, '3 days')
+  await finished(4, 1_000, '2 days')
+  const entries = `select coalesce(sum(pg_stat_get_xact_tuples_returned(indexrelid)), 0)::int as n from pg_stat_user_indexes
+    where schemaname = $1 and indexrelname in ('outcome_lane', 'outcome_bad')`
+  const client = await on.pool.connect()
+  const vacuum = async (retention: string, from: number | null) => {
+    await client.query('begin')
+    const before = await client.query<{ n: number }>(entries, [on.schema])
+    const { rows } = await client.query<{ deleted: number; done_to: number | null }>(
+      `select * from "${on.schema}".vacuum_queue($1, ${retention}, 100, $2)`,
+      [storage.queue, from],
+    )
+    const after = await client.query<{ n: number }>(entries, [on.schema])
+    await client.query('commit')
+    expect(rows[0]!.deleted).toBe(100)
+    return { to: rows[0]!.done_to, read: after.rows[0]!.n - before.rows[0]!.n }
+  }
+  try {
+    const first = await vacuum('0, null, null', null)
+    expect(first.read).toBeGreaterThan(20_000)
+    const second = await vacuum('0, null, null', first.to)
+    // The entries of what the first deleted in its last millisecond may still be there.
+    expect(second.read).toBeLessThan(110)
+    expect((await vacuum('0, null, 0', second.to)).read).toBeLessThan(220)
+  } finally {
+    client.release()
+  }
+})
+
+test('what a vacuum left, because it was locked or beyond its limit, is found by the next', async () => {
+  const storage = on.storage<number>()
+  const { backend } = storage
+  const instance = await instanceOf(storage as never)
+  await storage.pushAll([1, 2, 3, 4])
+  const ids: string[] = []
+  for (let n = 0; n < 4; n++) {
+    const { tasks } = await backend.claim({ instance, queues: [{ queue: storage.queue, limit: 1 }] })
+    await backend.settle(tasks.map(({ id, token }) => ({ id, token, kind: 'done', result: null })))
+    ids.push(tasks[0]!.id)
+  }
+  const client = await on.pool.connect()
+  try {
+    await client.query('begin')
+    await client.query(`select from "${on.schema}".outcome where id = $1 for update`, [ids[1]])
+    expect(await backend.vacuum(storage.queue, { doneMs: 0 }, 2)).toBe(1)
+    expect(await backend.vacuum(storage.queue, { doneMs: 0 }, 100)).toBe(2)
+    expect(await backend.vacuum(storage.queue, { doneMs: 0 }, 100)).toBe(0)
+  } finally {
+    await client.query('rollback')
+    client.release()
+  }
+  expect(await backend.vacuum(storage.queue, { doneMs: 0 }, 100)).toBe(1)
 })
 
 test('no function whose plans are pinned is compiled just in time', async () => {

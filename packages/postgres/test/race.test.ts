@@ -1,5 +1,6 @@
 import type { ClaimedTask, Settlement } from '@q/core'
 import { uuidv7 } from '@q/core'
+import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { instanceOf, testSchema, type TestSchema } from './support/schema.ts'
 
@@ -153,3 +154,47 @@ test('sixteen connections that push the same unique keys in any order make one t
   expect(receipts.flat().filter(({ outcome }) => outcome === 'created')).toHaveLength(10)
   expect(await on.rows('select from $schema.tasks where queue = $1', [queue])).toHaveLength(10)
 })
+
+test('removals and pushes that replace never deadlock, whatever order they come in', async () => {
+  const queue = `order-${uuidv7()}`
+  const { backend } = on.storage<number>({ queue })
+  const mixed = <T>(list: readonly T[]): T[] => [...list].sort(() => Math.random() - 0.5)
+  const task = (key: string) => ({
+    id: uuidv7(),
+    queue,
+    payload: { codec: 'json', bytes: new TextEncoder().encode('1') },
+    priority: 0,
+    due: { afterMs: 0 },
+    maxAttempts: null,
+    key: null,
+    metadata: null,
+    unique: { key, while: 'unfinished', windowMs: 0, otherwise: 'replace' } as const,
+  })
+  const keys = ['a', 'B', 'c', 'D', 'e', 'F', '-1', '_2', ' 3', '4', 'z', 'Z']
+  const codes: unknown[] = []
+  // Each statement as it is, without the tries of the engine's own connections.
+  const loop = async (once: (tx: pg.PoolClient) => Promise<unknown>): Promise<void> => {
+    const tx = await on.pool.connect()
+    try {
+      for (let round = 0; round < 100; round++)
+        await once(tx).catch((error: unknown) => {
+          const { code } = ((error as Error).cause ?? error) as { readonly code?: unknown }
+          // Seen too late: it is tried again.
+          if (code !== '40001') codes.push(code)
+        })
+    } finally {
+      tx.release()
+    }
+  }
+  const some = `select t.id from $schema.task t join $schema.lane l on l.id = t.lane where l.queue = $1 order by random() limit 12`
+  await Promise.all([
+    ...[1, 2, 3, 4].map(() => loop((tx) => backend.push(mixed(keys).map(task), { tx }))),
+    ...[1, 2, 3, 4].map(() =>
+      loop(async (tx) => {
+        const ids = (await on.rows<{ id: string }>(some, [queue])).map(({ id }) => id).sort()
+        await tx.query(`select * from "${on.schema}".remove_tasks($1)`, [ids])
+      }),
+    ),
+  ])
+  expect(codes).toEqual([])
+}, 60_000)

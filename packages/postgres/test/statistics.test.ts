@@ -95,8 +95,8 @@ describe('folding', () => {
       await client.query(`select "${on.schema}".roll(100)`)
       expect(await roll()).toBe(0)
       expect((await backend.countTasks({})).value).toBe(1)
-      await client.query('rollback')
     } finally {
+      await client.query('rollback')
       client.release()
     }
     expect(await roll()).toBe(1)
@@ -112,6 +112,7 @@ describe('folding', () => {
       await writer.query(`insert into "${on.schema}".tally (lane, minute, pushed, unfinished) values (1, 1, 1, 1)`)
       await folder.query('commit')
     } finally {
+      await folder.query('rollback')
       await writer.query('reset lock_timeout')
       folder.release()
       writer.release()

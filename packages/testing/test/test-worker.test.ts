@@ -84,7 +84,6 @@ test('data and codec are those of the test', async () => {
 
 describe('stream', () => {
   test('runs what is due, scheduled, deferred and to be retried, moving time', async () => {
-    const start = Date.now()
     await using worker = new TestWorker(
       (name: string, ctx) => {
         if (name === 'fails' && ctx.attempt === 1) throw new Error('not yet')
@@ -105,7 +104,6 @@ describe('stream', () => {
       ['done', 'fails', 60],
       ['done', 'tomorrow', 1_440],
     ])
-    expect(Date.now() - start).toBeLessThan(5_000)
   })
 
   test('waits for middlewares that let nothing start', async () => {

@@ -42,9 +42,27 @@ const idle: Backend & Both<Capabilities[keyof Capabilities]> = {
   metrics: async () => [],
   listErrorGroups: async () => empty,
   events: () => nothing(),
+  startRuns: async (runs) => runs.map(({ id }) => ({ id, outcome: 'created' })),
+  fetchRun: async () => null,
+  listRuns: async () => empty,
+  listSteps: async () => empty,
+  readSteps: async (ids) => ids.map(() => null),
+  waitRuns: () => nothing(),
+  cancelRuns: async (requests) => requests.map(() => 'cancelling'),
+  retryRun: async () => 'retried',
+  stuckRuns: async () => [],
+  repairRun: async () => undefined,
+  vacuumRuns: async () => 0,
+  signal: async () => 'stored',
+  peek: async () => [],
+  receive: async () => [],
+  discard: async () => undefined,
+  writePages: async () => undefined,
+  readPages: async () => [],
+  transaction: (run) => run(undefined as never),
 }
 
-test('an idle backend passes only the cases in which nothing is to happen', async () => {
+test('an idle backend passes only the cases in which nothing is to happen', { timeout: 60_000 }, async () => {
   const results = await runConformance<never>(
     async () => ({
       backend: idle,
@@ -74,6 +92,11 @@ test('an idle backend passes only the cases in which nothing is to happen', asyn
       "listWorkers › a queue that nobody registered for has no workers",
       "listAttempts › a task that is unknown, or was never claimed, has none",
       "events › a signal that was aborted before ends it at once",
+      "runs › starting nothing starts nothing",
+      "runs › a start that is rolled back never was",
+      "cancelRuns › cancelling nothing is answered with nothing",
+      "listRuns › a queue without runs lists none",
+      "listRuns › an unknown run has no steps",
       "transactions › a push that is rolled back never was",
       "transactions › an empty push in a transaction is fine",
     ]

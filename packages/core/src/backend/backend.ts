@@ -10,8 +10,12 @@
  */
 import type { ErrorRecord } from '../error-record.ts'
 import type { ClaimedTask, ClaimToken, Encoded, InstanceId, NewTask, Outcome, Receipt, TaskId } from '../task/task.ts'
+import type { RunPart } from './runs.ts'
 
-/** A store of tasks. `Tx` is what it accepts as the caller's own transaction; `never` if it has none. */
+/**
+ * A store of tasks. `Tx` is what it accepts as the caller's own transaction; `never` if it has none. One that has none
+ * refuses any, with `ERR_NOT_SUPPORTED`: what was to happen with a transaction must not happen without.
+ */
 export interface Backend<Tx = never> {
   /** Short name for messages and tables: `memory`, `postgres`. */
   readonly name: string
@@ -61,16 +65,17 @@ export interface Backend<Tx = never> {
    * settled: its token is `stale`.
    *
    * A task that somebody asked to cancel (see `Cancel`) never goes back to wait: `failed`, `deferred` and `released`
-   * end it as `cancelled`, and so do a sweep and `deregister`. `done` and `killed` stand.
+   * end it as `cancelled`, and so do a sweep and `deregister`. `done` and `killed` stand. Steps of runs do go back (see runs.ts).
    *
    * @param options.tx Settle inside the caller's transaction: the effects commit together or not at all.
-   * @returns One answer per settlement, in the order given.
+   * @returns One answer per settlement, in the order given. `busy`: somebody's open transaction holds the task, or a key
+   *   of a follow-on task; nothing changed, to be settled again later.
    * @throws QError `ERR_BACKEND_UNAVAILABLE`; repeating is safe.
    */
   settle(
     settlements: readonly Settlement[],
     options?: { readonly tx?: Tx | undefined },
-  ): Promise<readonly SettleAnswer[]>
+  ): Promise<readonly (SettleAnswer | 'busy')[]>
 
   /** Makes an instance known and starts its lease. Repeating it for a living instance changes nothing but the lease. */
   register(worker: WorkerRegistration): Promise<void>
@@ -147,6 +152,8 @@ export type Settlement = {
   readonly follow?: readonly NewTask[]
   /** How long the attempt ran, in milliseconds by the worker's clock. For histories and statistics. */
   readonly ranMs?: number
+  /** What it does to the run of which the task is a step. Needs the capability `startRuns`. */
+  readonly run?: RunPart
 } & (
   | { readonly kind: 'done'; readonly result: Encoded | null }
   /** Failed, to be tried again after `retryAfterMs` by the store's clock. */

@@ -8,6 +8,7 @@ import { QError } from '../error.ts'
 import type { StoredTask, TaskId } from '../task/task.ts'
 import type { Backend } from './backend.ts'
 import type { Cancel, CommandWorker, Limit, Pause, Remove, ResumeById, Unique, Update, Vacuum } from './control.ts'
+import type { Collections, Mailbox, Runs, Transactional } from './runs.ts'
 import type {
   CountTasks,
   Events,
@@ -66,6 +67,10 @@ export interface Capabilities {
   metrics: Metrics
   listErrorGroups: ListErrorGroups
   events: Events
+  startRuns: Runs<never>
+  signal: Mailbox
+  writePages: Collections
+  transaction: Transactional<never>
 }
 
 /** Names of all capabilities, in the order of the feature table. */
@@ -90,6 +95,10 @@ export const CAPABILITIES: readonly (keyof Capabilities)[] = [
   'metrics',
   'listErrorGroups',
   'events',
+  'startRuns',
+  'signal',
+  'writePages',
+  'transaction',
 ]
 
 /** Whether the backend has a capability; narrows its type. */

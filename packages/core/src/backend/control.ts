@@ -36,7 +36,10 @@ export interface Update {
   update(id: TaskId, change: TaskChange): Promise<ControlAnswer>
 }
 
-/** `cancelled`: ended by this call. `cancelling`: its holder is asked, by this call or an earlier one. */
+/**
+ * `cancelled`: ended by this call. `cancelling`: its holder is asked, by this call or an earlier one; of a step of a run that
+ * waits: it is due now, to be ended by whoever claims it.
+ */
 export type CancelAnswer = 'cancelled' | 'cancelling' | 'ended' | 'unknown'
 
 /** Ends tasks from anywhere. */

@@ -2,7 +2,9 @@
  * What can be seen of tasks, queues and workers: capabilities of a backend.
  *
  * Every read is bounded, whatever is stored: lists are pages by key, counts say how exact they are, statistics come
- * from counters. Times are milliseconds since the epoch by the store's clock, spans are milliseconds.
+ * from counters. Times are milliseconds since the epoch by the store's clock, spans are milliseconds. Of what is given, a
+ * queue that can have no such name is refused with `ERR_QUEUE_NAME` and what else makes no sense with `ERR_OPTION`, before the
+ * store is asked; what is no id names no task.
  */
 import type { ErrorRecord } from '../error-record.ts'
 import type { Status } from '../task/status.ts'

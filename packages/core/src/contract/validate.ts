@@ -20,25 +20,50 @@ export function validate<Output>(
   where: string,
   root: string,
 ): Output {
-  let answer: StandardResult<Output> | Promise<StandardResult<Output>>
+  let found: Found<Output>
   try {
-    answer = schema['~standard'].validate(value)
+    found = readAnswer(schema['~standard'].validate(value), root)
   } catch (cause) {
     throw new QError('ERR_INVALID', `${where}: ${root}: the schema threw: ${messageOf(cause)}`, { cause })
   }
-  if (typeof (answer as Partial<PromiseLike<unknown>> | undefined)?.then === 'function') {
-    // Nobody waits for it; its failure must not end the process.
-    Promise.resolve(answer).catch(() => undefined)
+  if (found === 'promise')
     throw new QError(
       'ERR_SCHEMA_ASYNC',
       `${where}: the schema of ${root} validates asynchronously. Take asynchronous checks out of it and make them in the handler.`,
     )
+  if ('wrong' in found) throw new QError('ERR_INVALID', `${where}: ${found.wrong}`)
+  return found.value
+}
+
+/** What a schema's answer comes to. */
+type Found<Output> = { readonly value: Output } | { readonly wrong: string } | 'promise'
+
+/** Takes nothing for granted: what a schema answers is made by somebody else. May throw what the answer throws. */
+function readAnswer<Output>(
+  answer: StandardResult<Output> | Promise<StandardResult<Output>>,
+  root: string,
+): Found<Output> {
+  const given: unknown = answer
+  if (typeof given !== 'object' || given === null) return noResult(given, root)
+  if ('then' in given && typeof given.then === 'function') {
+    // Nobody waits for it; its failure must not end the process.
+    Promise.resolve(given).catch(() => undefined)
+    return 'promise'
   }
-  const result = answer as StandardResult<Output> | undefined
-  if (typeof result !== 'object' || result === null)
-    throw new QError('ERR_INVALID', `${where}: ${root}: the schema answered ${show(result)}, which is no result.`)
-  if (result.issues === undefined) return result.value
-  throw new QError('ERR_INVALID', `${where}: ${describe(result.issues, root)}`)
+  const issues: unknown = 'issues' in given ? given.issues : undefined
+  if (Array.isArray(issues)) return { wrong: describe(issues, root) }
+  if (issues !== undefined) return noResult({ issues }, root)
+  return 'value' in given ? { value: (given as { readonly value: Output }).value } : noResult(given, root)
+}
+
+function noResult(answer: unknown, root: string): { readonly wrong: string } {
+  const shown =
+    typeof answer === 'object' && answer !== null
+      ? 'issues' in answer
+        ? `issues ${show(answer.issues)}`
+        : 'neither a value nor issues'
+      : show(answer)
+  return { wrong: `${root}: the schema answered ${shown}, which is no result.` }
 }
 
 /** Whether a value is a Standard Schema of version 1. Arktype's are functions. */
@@ -48,19 +73,20 @@ export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
   return typeof props === 'object' && props !== null && props.version === 1 && typeof props.validate === 'function'
 }
 
-function describe(issues: readonly StandardIssue[], root: string): string {
-  const shown = issues.slice(0, MAX_ISSUES).map((issue) => {
-    const message = typeof issue?.message === 'string' ? issue.message : 'is not valid'
-    return `${pathOf(issue, root)}: ${message.slice(0, MAX_ISSUE_LENGTH).toWellFormed()}`
+function describe(issues: readonly unknown[], root: string): string {
+  const shown = Array.from(issues.slice(0, MAX_ISSUES), (given) => {
+    const issue: Partial<StandardIssue> = typeof given === 'object' && given !== null ? given : {}
+    const message = typeof issue.message === 'string' ? issue.message : 'is not valid'
+    return `${pathOf(issue.path, root)}: ${message.slice(0, MAX_ISSUE_LENGTH).toWellFormed()}`
   })
   const more = issues.length - shown.length
   return `${shown.length === 0 ? `${root}: is not valid` : shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`
 }
 
-function pathOf(issue: StandardIssue | undefined, root: string): string {
+function pathOf(segments: unknown, root: string): string {
   let path = root
-  for (const segment of issue?.path ?? []) {
-    const key = typeof segment === 'object' && segment !== null ? segment.key : segment
+  for (const segment of Array.isArray(segments) ? (segments as readonly unknown[]) : []) {
+    const key = typeof segment === 'object' && segment !== null && 'key' in segment ? segment.key : segment
     path +=
       typeof key === 'number'
         ? `[${key}]`

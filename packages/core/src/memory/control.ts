@@ -1,6 +1,8 @@
 /** What people and programs do to tasks, queues and workers from outside. Held tasks are only ever asked to end. */
+import { checkChange, storableReason } from '../backend/arguments.ts'
 import type { WorkerCommand } from '../backend/backend.ts'
 import type { CancelAnswer, ControlAnswer, ResumeAnswer, Retention, TaskChange } from '../backend/control.ts'
+import { checkQueueName } from '../contract/queue-name.ts'
 import { QError } from '../error.ts'
 import { checkInteger, checkKnownOptions } from '../options.ts'
 import { show } from '../show.ts'
@@ -10,15 +12,14 @@ import type { Engine } from './engine.ts'
 import { notFound } from './engine.ts'
 import type { Row, Wish } from './row.ts'
 import { copyEncoded, copyMetadata, deadlineAt, dueAt, isFinished } from './row.ts'
-import { cancelRow } from './settle.ts'
 
-const LONGEST_REASON = 500
 const MOST_VACUUMED = 10_000
 const COMMANDS: readonly WorkerCommand[] = ['work', 'pause', 'stop']
 const RETENTION: readonly (keyof Retention)[] = ['doneMs', 'killedMs', 'cancelledMs']
 
 /** See `Update`. */
 export function update(engine: Engine, id: TaskId, change: TaskChange): ControlAnswer {
+  checkChange(change)
   const now = engine.clock.now()
   const wish = wishOfChange(change, now)
   const row = engine.store.get(id)
@@ -33,7 +34,7 @@ export function update(engine: Engine, id: TaskId, change: TaskChange): ControlA
 /** See `Cancel`. */
 export function cancel(engine: Engine, ids: readonly TaskId[], reason?: string): CancelAnswer[] {
   const now = engine.clock.now()
-  const told = reason?.slice(0, LONGEST_REASON).toWellFormed().replaceAll('\0', '\uFFFD')
+  const told = toldReason(reason)
   const changed = new Set<string>()
   const news = new Set<string>()
   const answers = eachOnce(engine, ids, (row): CancelAnswer => {
@@ -43,11 +44,12 @@ export function cancel(engine: Engine, ids: readonly TaskId[], reason?: string):
       news.add(row.queue)
       return 'cancelling'
     }
-    engine.store.order(row.queue).remove(row)
-    cancelRow(row, told, now)
-    engine.history.cancelled(row, now)
-    engine.finished(row)
-    changed.add(row.queue)
+    if (row.run !== null) {
+      row.cancel ??= { reason: told }
+      engine.hasten(row, now, changed)
+      return 'cancelling'
+    }
+    engine.cancelWaiting(row, told, now, changed)
     return 'cancelled'
   })
   engine.wakers.changed(changed)
@@ -60,12 +62,9 @@ export function resumeById(engine: Engine, ids: readonly TaskId[]): ResumeAnswer
   const now = engine.clock.now()
   const changed = new Set<string>()
   const answers = eachOnce(engine, ids, (row): ResumeAnswer => {
-    if (row.token !== null) return 'busy'
-    if (isFinished(row)) {
-      engine.store.unfinish(row)
-      revive(row, now)
-      engine.store.order(row.queue).add(row, now)
-    } else engine.store.change(row, { runAt: Math.min(row.runAt, now) }, now)
+    if (row.token !== null || row.run !== null) return 'busy'
+    if (isFinished(row)) engine.revive(row, now)
+    else engine.hasten(row, now, changed)
     changed.add(row.queue)
     return 'resumed'
   })
@@ -77,7 +76,7 @@ export function resumeById(engine: Engine, ids: readonly TaskId[]): ResumeAnswer
 export function remove(engine: Engine, ids: readonly TaskId[]): ControlAnswer[] {
   const changed = new Set<string>()
   const answers = eachOnce(engine, ids, (row): ControlAnswer => {
-    if (row.token !== null) return 'busy'
+    if (row.token !== null || row.run !== null) return 'busy'
     engine.store.remove(row)
     engine.waiters.gone(row.id, notFound(row.id))
     changed.add(row.queue)
@@ -89,17 +88,22 @@ export function remove(engine: Engine, ids: readonly TaskId[]): ControlAnswer[] 
 
 /** See `Pause`. */
 export function pause(engine: Engine, queue: string, info: { readonly by?: string; readonly reason?: string }): void {
-  const order = engine.store.order(queue)
+  const order = engine.store.order(checkQueueName(queue))
+  const [by, reason] = [told('by', info.by), told('reason', info.reason)]
   if (order.paused !== null) return
-  order.paused = { at: engine.clock.now(), by: info.by ?? null, reason: info.reason ?? null }
+  order.paused = { at: engine.clock.now(), by, reason }
   engine.store.know(queue)
   engine.wakers.changed([queue])
   engine.wakers.news([queue])
 }
 
+function told(name: 'by' | 'reason', text: string | undefined): string | null {
+  return text === undefined ? null : storableReason('pause', name, text)
+}
+
 /** See `Pause`. */
 export function resume(engine: Engine, queue: string): void {
-  const order = engine.store.order(queue)
+  const order = engine.store.order(checkQueueName(queue))
   if (order.paused === null) return
   order.paused = null
   engine.wakers.news([queue])
@@ -122,10 +126,8 @@ export function commandWorker(engine: Engine, id: InstanceId, command: WorkerCom
 
 /** See `Vacuum`. */
 export function vacuum(engine: Engine, queue: string, retention: Retention, limit: number): number {
-  checkInteger('vacuum', 'limit', limit, 1, MOST_VACUUMED)
-  checkKnownOptions('vacuum', retention, RETENTION)
-  for (const name of RETENTION)
-    if (retention[name] !== undefined) checkInteger('vacuum', name, retention[name], 0, Number.MAX_SAFE_INTEGER)
+  checkQueueName(queue)
+  checkRetention('vacuum', retention, limit)
   const now = engine.clock.now()
   const old: Row[] = []
   for (const row of engine.store.finishedRows()) {
@@ -137,6 +139,19 @@ export function vacuum(engine: Engine, queue: string, retention: Retention, limi
   return old.length
 }
 
+/** @throws QError `ERR_OPTION` */
+export function checkRetention(where: string, retention: Retention, limit: number): void {
+  checkInteger(where, 'limit', limit, 1, MOST_VACUUMED)
+  checkKnownOptions(where, retention, RETENTION)
+  for (const name of RETENTION)
+    if (retention[name] !== undefined) checkInteger(where, name, retention[name], 0, Number.MAX_SAFE_INTEGER)
+}
+
+/** A reason as it is stored. */
+export function toldReason(reason: string | undefined): string | undefined {
+  return reason === undefined ? undefined : storableReason('cancel', 'reason', reason)
+}
+
 function keepFor(retention: Retention, status: FinalStatus): number | undefined {
   switch (status) {
     case 'done':
@@ -146,18 +161,6 @@ function keepFor(retention: Retention, status: FinalStatus): number | undefined 
     case 'cancelled':
       return retention.cancelledMs
   }
-}
-
-/** Another life under the same id: due now, nothing counted, its last error and its history kept. */
-function revive(row: Row, now: number): void {
-  row.status = 'pending'
-  row.runAt = now
-  row.attempt = 0
-  row.crashes = 0
-  row.finishedAt = null
-  row.result = null
-  row.checkpoint = null
-  if (row.deadline !== null && row.deadline <= now) row.deadline = null
 }
 
 /** Answers for each id, doing what is to be done to a task once however often it is named. */

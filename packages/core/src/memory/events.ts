@@ -72,7 +72,7 @@ export class EventLog {
 }
 
 function positionOf(cursor: string): number {
-  if (/^\d{1,15}$/.test(cursor)) return Number(cursor)
+  if (typeof cursor === 'string' && /^\d{1,15}$/.test(cursor)) return Number(cursor)
   throw new QError('ERR_OPTION', `events: after must be the cursor of an event, got ${show(cursor)}.`)
 }
 

@@ -4,7 +4,6 @@
  * A place is given back the moment its task is not held any more. A bucket that is full again is forgotten.
  */
 import type { LimitAnswer, LimitRequest } from '../backend/control.ts'
-import { checkInteger } from '../options.ts'
 import type { TaskId } from '../task/task.ts'
 
 interface Bucket {
@@ -17,8 +16,6 @@ interface Bucket {
 const GRANTED: LimitAnswer = { granted: true, retryAfterMs: 0 }
 /** A hint: nobody knows when a place will be given back. */
 const ASK_AGAIN_MS = 1_000
-const MOST_LIMIT = 1_000_000
-const LONGEST_PERIOD_MS = 366 * 86_400_000
 /** Full buckets are looked for when there are this many, and then each time they have doubled. */
 const FIRST_LOOK = 1_000
 /** Of a token: what arithmetic may lose. */
@@ -34,15 +31,12 @@ export class Limits {
   /**
    * Takes a place or a token, if there is one.
    * @param holds Whether a task is held under a token right now.
-   * @throws QError `ERR_OPTION`
    */
   acquire(request: LimitRequest, holds: (id: TaskId, token: string) => boolean, now: number): LimitAnswer {
-    checkInteger('acquire', 'limit', request.limit, 1, MOST_LIMIT)
     if (request.kind === 'concurrency')
       return holds(request.id, request.token) && this.#takePlace(request.key, request.limit, request.id)
         ? GRANTED
         : { granted: false, retryAfterMs: ASK_AGAIN_MS }
-    checkInteger('acquire', 'periodMs', request.periodMs, 1, LONGEST_PERIOD_MS)
     return this.#takeToken(request.key, request.limit, request.periodMs, now)
   }
 

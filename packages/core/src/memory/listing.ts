@@ -2,6 +2,7 @@
  * What can be seen of tasks, queues and workers. Each call looks at everything there is once: this is a store for as
  * many tasks as fit into a process, whose hot path keeps no index for readers.
  */
+import { checkTaskFilter } from '../backend/arguments.ts'
 import type { Page, PageRequest, QueueInfo, StatusCounts, TaskFilter, WorkerInfo } from '../backend/visibility.ts'
 import type { Status } from '../task/status.ts'
 import type { StoredTask } from '../task/task.ts'
@@ -28,11 +29,13 @@ const TASK_ORDER: ListOrder<Row> = {
 
 /** See `ListTasks`. */
 export function listTasks(engine: Engine, filter: TaskFilter, page: PageRequest | undefined): Page<StoredTask> {
+  checkTaskFilter('listTasks', filter)
   return pageOf(matching(engine, filter), page, TASK_ORDER, toStored)
 }
 
 /** See `CountTasks`. Always exact. */
 export function countTasks(engine: Engine, filter: TaskFilter): number {
+  checkTaskFilter('countTasks', filter)
   let count = 0
   for (const _ of matching(engine, filter)) count += 1
   return count

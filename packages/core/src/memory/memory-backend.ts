@@ -19,6 +19,7 @@ import type {
   WorkerRegistration,
 } from '../backend/backend.ts'
 import type { FetchById, NudgeReason, Wake } from '../backend/capability.ts'
+import { queueOfFilter } from '../backend/arguments.ts'
 import type {
   Cancel,
   CancelAnswer,
@@ -63,16 +64,19 @@ import type {
 } from '../backend/visibility.ts'
 import type { Clock } from '../clock.ts'
 import { checkClock, systemClock, wallClock } from '../clock.ts'
-import { QError } from '../error.ts'
+import { checkQueueName } from '../contract/queue-name.ts'
 import { checkInteger, checkKnownOptions } from '../options.ts'
 import type { InstanceId, NewTask, Outcome, Receipt, StoredTask, TaskId } from '../task/task.ts'
 import * as control from './control.ts'
 import { Engine, notFound } from './engine.ts'
 import * as listing from './listing.ts'
+import { MemoryRuns } from './memory-runs.ts'
 import { candidates, PushPlan } from './push-plan.ts'
 import * as reports from './reports.ts'
 import type { FinishedRow } from './row.ts'
 import { isFinished } from './row.ts'
+import type { InTransaction } from './transaction.ts'
+import { refuseTransaction } from './transaction.ts'
 import { toAttempts, toOutcome, toStored } from './views.ts'
 import * as work from './work.ts'
 
@@ -81,8 +85,8 @@ export interface MemoryBackendOptions {
   /** The store's clock, by its wall time. Default: the process's own. Tests pass a virtual one. */
   readonly clock?: Clock
   /**
-   * How many finished tasks are remembered, 0 to 10,000,000. Default 10,000. Beyond that the oldest are
-   * forgotten altogether: `wait` and `fetchById` do not find them, a repeated settlement answers `stale`,
+   * How many finished tasks are remembered, and how many runs that have ended, 0 to 10,000,000. Default 10,000. Beyond
+   * that the oldest are forgotten altogether, steps with their run: `wait` and `fetchById` do not find them, a repeated settlement answers `stale`,
    * and their ids and keys can be used again.
    */
   readonly keepFinished?: number
@@ -94,8 +98,9 @@ export const MEMORY_BACKEND_OPTIONS: readonly (keyof MemoryBackendOptions)[] = [
 const DEFAULT_KEEP_FINISHED = 10_000
 const MOST_KEEP_FINISHED = 10_000_000
 
-/** Tasks in the memory of this process. Offers every capability. */
+/** Tasks in the memory of this process. Offers every capability but `transaction`. */
 export class MemoryBackend
+  extends MemoryRuns
   implements
     Backend,
     Wake,
@@ -123,20 +128,18 @@ export class MemoryBackend
   readonly unique = true
   /** The store's clock. */
   readonly clock: Clock
-  readonly #engine: Engine
-  #closed = false
-
   /** @throws QError `ERR_OPTION` */
   constructor(options: MemoryBackendOptions = {}) {
     checkKnownOptions('MemoryBackend', options, MEMORY_BACKEND_OPTIONS)
     const { clock = systemClock, keepFinished = DEFAULT_KEEP_FINISHED } = options
     checkInteger('MemoryBackend', 'keepFinished', keepFinished, 0, MOST_KEEP_FINISHED)
-    this.clock = checkClock('MemoryBackend', clock)
-    this.#engine = new Engine(wallClock(clock), keepFinished)
+    super(new Engine(wallClock(checkClock('MemoryBackend', clock)), keepFinished))
+    this.clock = clock
   }
 
-  async push(tasks: readonly NewTask[]): Promise<readonly Receipt[]> {
-    const engine = this.#open()
+  async push(tasks: readonly NewTask[], options?: InTransaction): Promise<readonly Receipt[]> {
+    const engine = this.open()
+    refuseTransaction('push', options)
     const now = engine.clock.now()
     const changed = new Set<string>()
     const plan = new PushPlan(engine.store, candidates(tasks, now), now, 'throw')
@@ -146,31 +149,33 @@ export class MemoryBackend
   }
 
   async claim(request: ClaimRequest): Promise<ClaimReply> {
-    return work.claim(this.#open(), request)
+    return work.claim(this.open(), request)
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<readonly SettleAnswer[]> {
-    return work.settle(this.#open(), settlements)
+  async settle(settlements: readonly Settlement[], options?: InTransaction): Promise<readonly SettleAnswer[]> {
+    const engine = this.open()
+    refuseTransaction('settle', options)
+    return work.settle(engine, settlements)
   }
 
   async register(worker: WorkerRegistration): Promise<void> {
-    work.register(this.#open(), worker)
+    work.register(this.open(), worker)
   }
 
   async beat(request: BeatRequest): Promise<BeatReply> {
-    return work.beat(this.#open(), request)
+    return work.beat(this.open(), request)
   }
 
   async deregister(instance: InstanceId): Promise<void> {
-    work.deregister(this.#open(), instance)
+    work.deregister(this.open(), instance)
   }
 
   async sweep(): Promise<SweepReport> {
-    return work.sweep(this.#open())
+    return work.sweep(this.open())
   }
 
   async *wait(ids: readonly TaskId[], options: WaitOptions = {}): AsyncGenerator<Outcome, void, void> {
-    const { store, waiters } = this.#open()
+    const { store, waiters } = this.open()
     const open = new Set<TaskId>()
     const finished: FinishedRow[] = []
     for (const id of new Set(ids)) {
@@ -184,111 +189,97 @@ export class MemoryBackend
   }
 
   async wake(queues: readonly string[], nudge: (queue: string, reason: NudgeReason) => void): Promise<() => void> {
-    return this.#open().wakers.subscribe(queues, nudge)
+    return this.open().wakers.subscribe(queues, nudge)
   }
 
   async update(id: TaskId, change: TaskChange): Promise<ControlAnswer> {
-    return control.update(this.#open(), id, change)
+    return control.update(this.open(), id, change)
   }
 
   async cancel(ids: readonly TaskId[], reason?: string): Promise<readonly CancelAnswer[]> {
-    return control.cancel(this.#open(), ids, reason)
+    return control.cancel(this.open(), ids, reason)
   }
 
   async resumeById(ids: readonly TaskId[]): Promise<readonly ResumeAnswer[]> {
-    return control.resumeById(this.#open(), ids)
+    return control.resumeById(this.open(), ids)
   }
 
   async remove(ids: readonly TaskId[]): Promise<readonly ControlAnswer[]> {
-    return control.remove(this.#open(), ids)
+    return control.remove(this.open(), ids)
   }
 
   async pause(queue: string, info: { readonly by?: string; readonly reason?: string } = {}): Promise<void> {
-    control.pause(this.#open(), queue, info)
+    control.pause(this.open(), queue, info)
   }
 
   async resume(queue: string): Promise<void> {
-    control.resume(this.#open(), queue)
+    control.resume(this.open(), queue)
   }
 
   async commandWorker(instance: InstanceId, command: WorkerCommand): Promise<boolean> {
-    return control.commandWorker(this.#open(), instance, command)
+    return control.commandWorker(this.open(), instance, command)
   }
 
   async vacuum(queue: string, retention: Retention, limit: number): Promise<number> {
-    return control.vacuum(this.#open(), queue, retention, limit)
+    return control.vacuum(this.open(), queue, retention, limit)
   }
 
   async acquire(requests: readonly LimitRequest[]): Promise<readonly LimitAnswer[]> {
-    return work.acquire(this.#open(), requests)
+    return work.acquire(this.open(), requests)
   }
 
   async fetchById(id: TaskId): Promise<StoredTask | null> {
-    const row = this.#open().store.get(id)
+    const row = this.open().store.get(id)
     return row === undefined ? null : toStored(row)
   }
 
   async listTasks(filter: TaskFilter, page?: PageRequest): Promise<Page<StoredTask>> {
-    return listing.listTasks(this.#open(), filter, page)
+    return listing.listTasks(this.open(), filter, page)
   }
 
   async countTasks(filter: TaskFilter): Promise<Count> {
-    return { value: listing.countTasks(this.#open(), filter), kind: 'exact' }
+    return { value: listing.countTasks(this.open(), filter), kind: 'exact' }
   }
 
-  async listQueues(filter: { readonly queue?: string } = {}): Promise<readonly QueueInfo[]> {
-    return listing.listQueues(this.#open(), filter.queue)
+  async listQueues(filter?: { readonly queue?: string }): Promise<readonly QueueInfo[]> {
+    return listing.listQueues(this.open(), queueOfFilter('listQueues', filter))
   }
 
-  async listWorkers(filter: { readonly queue?: string } = {}, page?: PageRequest): Promise<Page<WorkerInfo>> {
-    return listing.listWorkers(this.#open(), filter.queue, page)
+  async listWorkers(filter?: { readonly queue?: string }, page?: PageRequest): Promise<Page<WorkerInfo>> {
+    return listing.listWorkers(this.open(), queueOfFilter('listWorkers', filter), page)
   }
 
   async listAttempts(id: TaskId): Promise<readonly AttemptRecord[]> {
-    const row = this.#open().store.get(id)
+    const row = this.open().store.get(id)
     return row === undefined ? [] : toAttempts(row)
   }
 
   async report(given: readonly TaskReport[]): Promise<void> {
-    reports.report(this.#open(), given)
+    reports.report(this.open(), given)
   }
 
   async readLog(
     id: TaskId,
-    options: { readonly after?: string; readonly limit?: number } = {},
+    options?: { readonly after?: string; readonly limit?: number },
   ): Promise<readonly LogLine[]> {
-    return reports.readLog(this.#open(), id, options)
+    return reports.readLog(this.open(), id, options)
   }
 
   async metrics(request: MetricRequest): Promise<readonly MetricPoint[]> {
-    return this.#open().history.statistics.points(request)
+    return this.open().history.statistics.points(request)
   }
 
-  async listErrorGroups(filter: { readonly queue?: string } = {}, page?: PageRequest): Promise<Page<ErrorGroup>> {
-    const { history, clock } = this.#open()
-    return history.errorGroups.list(filter.queue, page, clock.now())
+  async listErrorGroups(filter?: { readonly queue?: string }, page?: PageRequest): Promise<Page<ErrorGroup>> {
+    const { history, clock } = this.open()
+    return history.errorGroups.list(queueOfFilter('listErrorGroups', filter), page, clock.now())
   }
 
   /** What happens from this call on. The last 10,000 events of a queue can be read again by `after`. */
   events(
     queue: string,
-    { after, signal }: { readonly after?: string; readonly signal?: AbortSignal } = {},
+    options: { readonly after?: string; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<TaskEvent, void, void> {
-    return this.#engine.history.events.read(queue, after, signal)
+    checkKnownOptions('events', options, ['after', 'signal'])
+    return this.engine.history.events.read(checkQueueName(queue), options.after, options.signal)
   }
-
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    this.#engine.close(closed())
-  }
-
-  #open(): Engine {
-    if (this.#closed) throw closed()
-    return this.#engine
-  }
-}
-
-function closed(): QError {
-  return new QError('ERR_CLOSED', 'The memory backend was closed. Make a new one; what it held is gone.')
 }

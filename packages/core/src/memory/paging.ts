@@ -5,7 +5,7 @@
  */
 import type { Page, PageRequest } from '../backend/visibility.ts'
 import { QError } from '../error.ts'
-import { checkInteger } from '../options.ts'
+import { checkInteger, checkKnownOptions } from '../options.ts'
 import { show } from '../show.ts'
 
 const DEFAULT_PAGE = 50
@@ -47,7 +47,9 @@ export function pageOf<T, View>(
   order: ListOrder<T>,
   view: (item: T) => View,
 ): Page<View> {
-  const { limit = DEFAULT_PAGE, cursor } = request ?? {}
+  const given = request ?? {}
+  checkKnownOptions(order.list, given, ['limit', 'cursor'])
+  const { limit = DEFAULT_PAGE, cursor } = given
   checkInteger(order.list, 'limit', limit, 1, LARGEST_PAGE)
   const after = cursor === undefined ? undefined : readCursor(order, cursor)
   const first = new First<T>(limit + 1, order)

@@ -35,6 +35,8 @@ export class PushPlan {
   readonly #holders = new Map<string, Holder>()
   /** Waiting tasks that are given what a later push brought. */
   readonly #replaced = new Map<Row, Wish>()
+  /** By which pushes, and whose place they took. */
+  readonly #replacements = new Map<TaskId, TaskId>()
   readonly #store: TaskStore
   readonly #now: number
 
@@ -69,6 +71,7 @@ export class PushPlan {
     }
     for (const [key, entry] of this.#keys) this.#store.keys.set(key, entry)
     for (const [key, holder] of this.#holders) this.#store.uniqueKeys.set(key, holder)
+    for (const [push, task] of this.#replacements) this.#store.replacements.add(push, task, this.#now)
     return changed
   }
 
@@ -91,8 +94,11 @@ export class PushPlan {
   }
 
   /** The receipt of a task that meets the holder of its unique key. */
-  #keptOut({ queue, unique }: NewTask, wish: Wish): Receipt | undefined {
+  #keptOut({ id, queue, unique }: NewTask, wish: Wish): Receipt | undefined {
     if (!unique) return undefined
+    const before =
+      unique.otherwise === 'replace' ? (this.#replacements.get(id) ?? this.#store.replacements.get(id)) : undefined
+    if (before !== undefined) return { id: before, outcome: 'replaced' }
     const key = keyOf(queue, unique.key)
     const holder = this.#holders.get(key) ?? this.#store.uniqueKeys.get(key)
     if (holder === undefined || !holds(holder, this.#now)) return undefined
@@ -101,6 +107,7 @@ export class PushPlan {
     if (this.#rows.has(row.id)) Object.assign(row, wish)
     else this.#replaced.set(row, wish)
     this.#holders.set(key, holderOf(row, unique, this.#now))
+    this.#replacements.set(id, row.id)
     return { id: row.id, outcome: 'replaced' }
   }
 }

@@ -9,6 +9,9 @@ import type { PauseInfo } from '../backend/control.ts'
 import { Heap } from './heap.ts'
 import type { Row } from './row.ts'
 
+/** The time of a row that is not due until something makes it due: the end of the year 9999. It is in no order. */
+export const NEVER: number = Date.UTC(9999, 11, 31)
+
 /** The waiting tasks of one queue. */
 export class QueueOrder {
   readonly #due = new Heap<Row>(claimedBefore)
@@ -19,7 +22,7 @@ export class QueueOrder {
   /** Adds a row that nobody holds. */
   add(row: Row, now: number): void {
     if (row.runAt <= now) this.#due.push(row)
-    else this.#scheduled.push(row)
+    else if (row.runAt < NEVER) this.#scheduled.push(row)
   }
 
   /** Takes a waiting row out: before its time or priority changes, or because it ended. */

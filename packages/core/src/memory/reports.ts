@@ -1,18 +1,16 @@
 /** What handlers say while they work: how far they are, and lines. */
+import { checkLogRead, checkReports } from '../backend/arguments.ts'
 import type { LogLine, TaskReport } from '../backend/visibility.ts'
-import { QError } from '../error.ts'
-import { checkInteger } from '../options.ts'
-import { show } from '../show.ts'
 import type { TaskId } from '../task/task.ts'
 import type { Engine } from './engine.ts'
 import { NONE } from './row.ts'
 
-/** Lines kept of one task, and the most that one call reads. */
+/** Lines kept of one task. */
 const KEPT_LINES = 1_000
-const DEFAULT_LINES = 200
 
 /** See `Report`. */
 export function report(engine: Engine, reports: readonly TaskReport[]): void {
+  checkReports(reports)
   for (const { id, token, progress, lines } of reports) {
     const row = engine.store.get(id)
     if (row === undefined) continue
@@ -32,11 +30,9 @@ export function report(engine: Engine, reports: readonly TaskReport[]): void {
 export function readLog(
   engine: Engine,
   id: TaskId,
-  { after, limit = DEFAULT_LINES }: { readonly after?: string; readonly limit?: number },
+  options?: { readonly after?: string; readonly limit?: number },
 ): LogLine[] {
-  checkInteger('readLog', 'limit', limit, 1, KEPT_LINES)
-  if (after !== undefined && !/^\d{1,15}$/.test(after))
-    throw new QError('ERR_OPTION', `readLog: after must be the seq of a line, got ${show(after)}.`)
+  const { after, limit } = checkLogRead(options)
   const lines = engine.store.get(id)?.lines ?? []
   const from = after === undefined ? 0 : lines.findIndex(({ seq }) => Number(seq) > Number(after))
   return from < 0 ? [] : lines.slice(from, from + limit).map((line) => ({ ...line }))

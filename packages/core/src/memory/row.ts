@@ -4,11 +4,13 @@
  * What leaves the store is made of it in views.ts. Whatever crosses this border is copied both ways:
  * neither the caller's arrays nor those of a handler are the stored ones.
  */
+import type { Step } from '../backend/runs.ts'
 import type { AttemptRecord, LogLine } from '../backend/visibility.ts'
 import type { ErrorRecord } from '../error-record.ts'
 import { QError } from '../error.ts'
 import type { FinalStatus, Status } from '../task/status.ts'
 import type { ClaimToken, Due, Encoded, InstanceId, Metadata, NewTask, Progress, TaskId } from '../task/task.ts'
+import type { RunRow } from './run-row.ts'
 
 /** Who works on a task, and since when. */
 interface Hold {
@@ -28,6 +30,12 @@ export interface Row {
   /** It was pushed to be the only one with this key; it may have lost it since. */
   readonly uniqueKey: string | null
   readonly createdAt: number
+  /** Which step it is, as it was pushed. */
+  readonly step: Step | null
+  /** The run of which it is a step; `null`: it is none. */
+  run: RunRow | null
+  /** Names of the messages that make it due while it waits. */
+  listen: readonly string[] | null
   payload: Encoded
   priority: number
   maxAttempts: number | null
@@ -42,7 +50,7 @@ export interface Row {
   /** Of the current claim; `null` when nobody holds the task. */
   token: ClaimToken | null
   hold: Hold | null
-  /** Somebody asked for its end while it was held. */
+  /** Somebody asked for its end while it was held; a step of a run keeps it until it ends. */
   cancel: { readonly reason: string | undefined } | null
   /** Of the last claim that was ended by a settlement: repeating it answers `already`. */
   settledToken: ClaimToken | null
@@ -57,6 +65,8 @@ export interface Row {
   attempts: AttemptRecord[]
   /** What its handlers said, the last lines of it. */
   lines: LogLine[]
+  /** What its holders stored beside it, by number. */
+  pages: Map<number, Encoded> | null
   /** Place in its heap while it waits. */
   heapAt: number
 }
@@ -94,6 +104,9 @@ export function newRow(task: NewTask, wish: Wish, now: number): Row {
     key: task.key,
     uniqueKey: task.unique?.key ?? null,
     createdAt: now,
+    step: task.step ?? null,
+    run: null,
+    listen: null,
     ...wish,
     status: 'pending',
     attempt: 0,
@@ -110,6 +123,7 @@ export function newRow(task: NewTask, wish: Wish, now: number): Row {
     error: null,
     attempts: NONE,
     lines: NONE,
+    pages: null,
     heapAt: 0,
   }
 }

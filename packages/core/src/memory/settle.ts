@@ -2,7 +2,7 @@
  * What a settlement, a return, a crash or a cancel does to one row.
  *
  * Pure changes of a row: the caller puts it back into its queue or among the finished, and into the history, as
- * `Turn` says. A token is checked before anything is touched.
+ * `Turn` says. A token is checked before anything is touched. A step of a run ends only by a settlement that says so.
  */
 import type { Settlement } from '../backend/backend.ts'
 import { CRASH_BUDGET } from '../backend/backend.ts'
@@ -12,6 +12,7 @@ import { fingerprintOf } from '../error-record.ts'
 import type { ErrorCode } from '../error.ts'
 import type { FinalStatus } from '../task/status.ts'
 import type { Encoded } from '../task/task.ts'
+import { NEVER } from './queue-order.ts'
 import type { Row } from './row.ts'
 import { copyEncoded, copyError, dueAt } from './row.ts'
 
@@ -50,12 +51,13 @@ function endHold(row: Row, settlement: Exclude<Settlement, { kind: 'progress' }>
       return row.cancel === null ? finish(row, 'cancelled', null, settlement.error ?? null, now) : endAsked(row, now)
     case 'failed': {
       const runAt = dueAt({ afterMs: settlement.retryAfterMs }, now)
-      return row.cancel === null ? fail(row, 'failed', settlement.error, runAt) : endAsked(row, now)
+      if (endsAsked(row)) return endAsked(row, now)
+      return fail(row, 'failed', settlement.error, row.cancel === null ? runAt : now)
     }
     case 'released':
       return giveBack(row, now)
     case 'deferred':
-      row.runAt = dueAt({ afterMs: settlement.afterMs }, now)
+      row.runAt = deferredTo(settlement, now)
       return giveBack(row, now)
   }
 }
@@ -65,7 +67,7 @@ function endHold(row: Row, settlement: Exclude<Settlement, { kind: 'progress' }>
  * failed before and `pending` if not. One that somebody asked to cancel ends instead.
  */
 export function giveBack(row: Row, now: number): Turn {
-  if (row.cancel !== null) return endAsked(row, now)
+  if (endsAsked(row)) return endAsked(row, now)
   row.attempt -= 1
   row.status = row.attempt > 0 ? 'failed' : 'pending'
   return GIVEN_BACK
@@ -74,18 +76,33 @@ export function giveBack(row: Row, now: number): Turn {
 /** Counts a crash of the worker that held the row; the attempt stays counted. */
 export function crash(row: Row, now: number): Turn {
   row.crashes += 1
-  if (row.cancel !== null) return endAsked(row, now)
+  if (endsAsked(row)) return endAsked(row, now)
   const attemptsSpent = row.maxAttempts !== null && row.attempt >= row.maxAttempts
   const crashesSpent = row.crashes >= CRASH_BUDGET
   const error = crashError(row, crashesSpent)
-  if (!attemptsSpent && !crashesSpent) return fail(row, 'crashed', error, now)
+  if (row.run !== null || (!attemptsSpent && !crashesSpent)) return fail(row, 'crashed', error, now)
   finish(row, 'killed', null, error, now)
   return { next: 'finished', result: 'crashed' }
 }
 
+/** Why something was cancelled. */
+export function cancelledError(message: string): ErrorRecord {
+  return ownError('ERR_CANCELLED', message)
+}
+
 /** Ends a row as `cancelled`. */
 export function cancelRow(row: Row, reason: string | undefined, now: number): Turn {
-  return finish(row, 'cancelled', null, ownError('ERR_CANCELLED', reason ?? 'The task was cancelled.'), now)
+  return finish(row, 'cancelled', null, cancelledError(reason ?? 'The task was cancelled.'), now)
+}
+
+/** Somebody asked for its end, and it ends where it would go back. */
+function endsAsked(row: Row): boolean {
+  return row.cancel !== null && row.run === null
+}
+
+function deferredTo({ afterMs, run }: Extract<Settlement, { kind: 'deferred' }>, now: number): number {
+  if (run?.listen === undefined) return dueAt({ afterMs }, now)
+  return run.listen.until === null ? NEVER : dueAt({ at: run.listen.until }, now)
 }
 
 function endAsked(row: Row, now: number): Turn {

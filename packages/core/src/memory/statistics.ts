@@ -1,8 +1,7 @@
 /** What happened per minute, hour and day, by queue. A span in which nothing happened costs nothing. */
+import { checkMetricRequest } from '../backend/arguments.ts'
 import type { MetricPoint, MetricRequest } from '../backend/visibility.ts'
 import { bucketOf, HISTOGRAM_BUCKETS } from '../backend/visibility.ts'
-import { QError } from '../error.ts'
-import { show } from '../show.ts'
 
 /** What is counted. */
 export type Counted = 'pushed' | 'done' | 'failed' | 'killed' | 'cancelled'
@@ -59,14 +58,9 @@ export class Statistics {
    * One point per step, those without events included.
    * @throws QError `ERR_OPTION`
    */
-  points({ queue, from, to, step }: MetricRequest): MetricPoint[] {
-    if (!STEP_NAMES.includes(step))
-      throw new QError('ERR_OPTION', `metrics: step must be one of ${STEP_NAMES.join(', ')}, got ${show(step)}.`)
-    if (!Number.isFinite(from) || !Number.isFinite(to))
-      throw new QError(
-        'ERR_OPTION',
-        `metrics: from and to must be milliseconds since the epoch, got ${show(from)} and ${show(to)}.`,
-      )
+  points(request: MetricRequest): MetricPoint[] {
+    checkMetricRequest(request)
+    const { queue, from, to, step } = request
     const series = this.#series(queue, step)
     const points: MetricPoint[] = []
     for (let at = startOf(from, step); at < to && points.length < MOST_POINTS; at += STEPS[step].ms) {

@@ -2,7 +2,7 @@
  * All rows of a memory backend: by id, by key, and in the order of their queues.
  *
  * Finished rows are kept for readers and for repeated calls, up to a bound; the oldest go first, and
- * with them their ids and keys.
+ * with them their ids and keys. Steps of runs leave with their run only.
  */
 import type { ClaimToken, TaskId } from '../task/task.ts'
 import type { KeyEntry } from './keys.ts'
@@ -10,12 +10,13 @@ import { keyOf } from './keys.ts'
 import { QueueOrder } from './queue-order.ts'
 import type { FinishedRow, Row, Wish } from './row.ts'
 import { isFinished } from './row.ts'
-import { UniqueKeys } from './uniqueness.ts'
+import { Replacements, UniqueKeys } from './uniqueness.ts'
 
 /** The rows of one memory backend. */
 export class TaskStore {
   readonly keys: Map<string, KeyEntry> = new Map()
   readonly uniqueKeys: UniqueKeys = new UniqueKeys()
+  readonly replacements: Replacements = new Replacements()
   readonly #rows = new Map<TaskId, Row>()
   readonly #orders = new Map<string, QueueOrder>()
   readonly #queues = new Set<string>()
@@ -81,12 +82,13 @@ export class TaskStore {
 
   /** Keeps a row among the finished, and forgets the oldest beyond the bound. */
   finished(row: Row): void {
-    if (this.#keepFinished === 0) return this.#forget(row)
+    const kept = row.run === null ? row : undefined
     const place = this.#finishes % this.#keepFinished
-    const oldest = this.#finished[place]
-    this.#finished[place] = row
     this.#finishes += 1
     row.finishOrder = this.#finishes
+    if (this.#keepFinished === 0) return kept && this.#forget(kept)
+    const oldest = this.#finished[place]
+    this.#finished[place] = kept
     if (oldest !== undefined) this.#forget(oldest)
   }
 
@@ -101,7 +103,8 @@ export class TaskStore {
 
   /** Takes a row from among the finished: it lives again. */
   unfinish(row: Row): void {
-    this.#finished[(row.finishOrder - 1) % this.#keepFinished] = undefined
+    const place = (row.finishOrder - 1) % this.#keepFinished
+    if (this.#finished[place] === row) this.#finished[place] = undefined
     row.finishOrder = 0
   }
 

@@ -1,4 +1,5 @@
 /** A stored task as those outside the store see it: copies, so that nothing they do changes what is stored. */
+import type { Step } from '../backend/runs.ts'
 import type { AttemptRecord } from '../backend/visibility.ts'
 import type { ErrorRecord } from '../error-record.ts'
 import type { ClaimedTask, ClaimToken, Encoded, Outcome, StoredTask } from '../task/task.ts'
@@ -21,6 +22,7 @@ export function toClaimed(row: Row, token: ClaimToken, now: number): ClaimedTask
     checkpoint: row.checkpoint === null ? null : new Uint8Array(row.checkpoint),
     timeoutMs: row.timeoutMs,
     deadlineInMs: row.deadline === null ? null : row.deadline - now,
+    ...claimedStep(row),
   }
 }
 
@@ -45,6 +47,7 @@ export function toStored(row: Row): StoredTask {
     deadline: row.deadline,
     cancelling: row.cancel !== null,
     progress: row.progress === null ? null : { ...row.progress },
+    ...(row.run === null ? {} : { step: copyStep(row.step) }),
   }
 }
 
@@ -70,6 +73,15 @@ export function toAttempts(row: Row): AttemptRecord[] {
     attempts.push({ attempt, result: 'running', worker, instance, claimedAt, endedAt: null, ranMs: null, error: null })
   }
   return attempts.slice(-KEPT_ATTEMPTS)
+}
+
+function claimedStep({ run, step, cancel }: Row): Pick<ClaimedTask, 'step' | 'cancelling'> {
+  if (run === null || step === null) return {}
+  return { step: { ...copyStep(step), workflow: run.workflow, status: run.status }, cancelling: cancel !== null }
+}
+
+function copyStep<S extends Step | null>(step: S): S {
+  return step === null ? step : { ...step }
 }
 
 function resultOf(row: Row): Encoded | null {

@@ -1,23 +1,27 @@
-/** Who waits for which tasks to finish. Outcomes are handed over, so that forgetting a task later does not hurt. */
+/** Who waits for which tasks or runs to end. What they wait for is handed over, so that forgetting it later does not hurt. */
 import type { WaitOptions } from '../backend/backend.ts'
 import type { Clock } from '../clock.ts'
 import { QError } from '../error.ts'
-import type { Outcome, TaskId } from '../task/task.ts'
+
+/** What ends is known by its id. */
+interface HasId {
+  readonly id: string
+}
 
 /** One wait: what is still open, what has arrived, and why it ended early. */
-class Waiter {
-  readonly open: Set<TaskId>
-  readonly arrived: Outcome[]
+class Waiter<Ended extends HasId> {
+  readonly open: Set<string>
+  readonly arrived: Ended[]
   /** Outcomes that arrived before a timeout are still delivered; an abort or a close ends at once. */
   failure: { readonly error: unknown; readonly atOnce: boolean } | undefined
   #wakeUp: (() => void) | undefined
 
-  constructor(open: Set<TaskId>, arrived: Outcome[]) {
+  constructor(open: Set<string>, arrived: Ended[]) {
     this.open = open
     this.arrived = arrived
   }
 
-  arrive(outcome: Outcome): void {
+  arrive(outcome: Ended): void {
     this.open.delete(outcome.id)
     this.arrived.push(outcome)
     this.#wakeUp?.()
@@ -34,27 +38,29 @@ class Waiter {
   }
 }
 
-/** All waits of one memory backend. */
-export class Waiters {
-  readonly #byTask = new Map<TaskId, Set<Waiter>>()
-  readonly #all = new Set<Waiter>()
+/** All waits of one memory backend for what is called so. */
+export class Waiters<Ended extends HasId> {
+  readonly #byId = new Map<string, Set<Waiter<Ended>>>()
+  readonly #all = new Set<Waiter<Ended>>()
   readonly #clock: Clock
+  readonly #noun: string
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, noun: 'task' | 'run') {
     this.#clock = clock
+    this.#noun = noun
   }
 
-  /** Hands an outcome to everybody who waits for it. */
-  finished(outcome: Outcome): void {
-    const waiters = this.#byTask.get(outcome.id)
+  /** Hands what has ended to everybody who waits for it. */
+  finished(outcome: Ended): void {
+    const waiters = this.#byId.get(outcome.id)
     if (waiters === undefined) return
-    this.#byTask.delete(outcome.id)
+    this.#byId.delete(outcome.id)
     for (const waiter of waiters) waiter.arrive(outcome)
   }
 
-  /** Ends the waits for a task that will never finish, once they have yielded what they know. */
-  gone(id: TaskId, error: unknown): void {
-    for (const waiter of this.#byTask.get(id) ?? []) waiter.fail(error, false)
+  /** Ends the waits for what will never end, once they have yielded what they know. */
+  gone(id: string, error: unknown): void {
+    for (const waiter of this.#byId.get(id) ?? []) waiter.fail(error, false)
   }
 
   /** Ends every wait with an error. */
@@ -63,20 +69,20 @@ export class Waiters {
   }
 
   /**
-   * Yields the outcomes that are there already, then the others as they finish.
+   * Yields what has ended already, then the others as they end.
    *
-   * @param open Tasks not finished yet.
-   * @param arrived Outcomes known now, in the order they finished.
+   * @param open What has not ended yet.
+   * @param arrived What has ended, in the order in which it did.
    */
   async *wait(
-    open: Set<TaskId>,
-    arrived: Outcome[],
+    open: Set<string>,
+    arrived: Ended[],
     { signal, timeoutMs }: WaitOptions,
-  ): AsyncGenerator<Outcome, void, void> {
+  ): AsyncGenerator<Ended, void, void> {
     signal?.throwIfAborted()
-    const waiter = new Waiter(open, arrived)
+    const waiter = new Waiter<Ended>(open, arrived)
     const aborted = (): void => waiter.fail(signal?.reason, true)
-    const timedOut = (): void => waiter.fail(waitTimeout(open, timeoutMs), false)
+    const timedOut = (): void => waiter.fail(waitTimeout(this.#noun, open, timeoutMs), false)
     this.#add(waiter)
     signal?.addEventListener('abort', aborted, { once: true })
     const cancelTimer = timeoutMs === undefined || open.size === 0 ? undefined : this.#clock.after(timeoutMs, timedOut)
@@ -96,31 +102,31 @@ export class Waiters {
     }
   }
 
-  #add(waiter: Waiter): void {
+  #add(waiter: Waiter<Ended>): void {
     this.#all.add(waiter)
     for (const id of waiter.open) {
-      const others = this.#byTask.get(id)
-      if (others === undefined) this.#byTask.set(id, new Set([waiter]))
+      const others = this.#byId.get(id)
+      if (others === undefined) this.#byId.set(id, new Set([waiter]))
       else others.add(waiter)
     }
   }
 
-  #remove(waiter: Waiter): void {
+  #remove(waiter: Waiter<Ended>): void {
     this.#all.delete(waiter)
     for (const id of waiter.open) {
-      const others = this.#byTask.get(id)
+      const others = this.#byId.get(id)
       others?.delete(waiter)
-      if (others?.size === 0) this.#byTask.delete(id)
+      if (others?.size === 0) this.#byId.delete(id)
     }
   }
 }
 
-function waitTimeout(open: ReadonlySet<TaskId>, timeoutMs: number | undefined): QError {
+function waitTimeout(noun: string, open: ReadonlySet<string>, timeoutMs: number | undefined): QError {
   const [first] = open
   return new QError(
     'ERR_WAIT_TIMEOUT',
     open.size === 1
-      ? `Task ${first} has not finished within ${timeoutMs} ms. It goes on; wait again or give a longer timeout.`
-      : `${open.size} of the tasks waited for have not finished within ${timeoutMs} ms, the first of them ${first}. They go on; wait again or give a longer timeout.`,
+      ? `${noun === 'task' ? 'Task' : 'Run'} ${first} has not finished within ${timeoutMs} ms. It goes on; wait again or give a longer timeout.`
+      : `${open.size} of the ${noun}s waited for have not finished within ${timeoutMs} ms, the first of them ${first}. They go on; wait again or give a longer timeout.`,
   )
 }

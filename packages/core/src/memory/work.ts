@@ -9,6 +9,7 @@ import type {
   SweepReport,
   WorkerRegistration,
 } from '../backend/backend.ts'
+import { checkLimitRequests } from '../backend/arguments.ts'
 import type { LimitAnswer, LimitRequest } from '../backend/control.ts'
 import { QError } from '../error.ts'
 import { checkInteger } from '../options.ts'
@@ -17,6 +18,7 @@ import type { Engine } from './engine.ts'
 import type { Instance } from './instances.ts'
 import { candidates, PushPlan } from './push-plan.ts'
 import type { Row } from './row.ts'
+import { applyPart, planPart } from './run-part.ts'
 import type { Turn } from './settle.ts'
 import { applySettlement, crash, giveBack } from './settle.ts'
 import { toClaimed } from './views.ts'
@@ -116,12 +118,14 @@ export function sweep(engine: Engine): SweepReport {
 
 /** See `Limit.acquire`. */
 export function acquire(engine: Engine, requests: readonly LimitRequest[]): LimitAnswer[] {
+  checkLimitRequests(requests)
   const now = engine.clock.now()
   const holds = (id: TaskId, token: string): boolean => engine.store.get(id)?.token === token
   return requests.map((request) => engine.limits.acquire(request, holds, now))
 }
 
 function handOut(row: Row, instance: Instance, token: string, now: number): ClaimedTask {
+  row.run?.mailbox.forget(row)
   row.attempt += 1
   row.status = 'queued'
   row.token = token
@@ -141,8 +145,10 @@ function settleOne(engine: Engine, settlement: Settlement, now: number, changed:
   if (row === undefined || settlement.token !== row.token)
     return row?.settledToken === settlement.token ? 'already' : 'stale'
   const follow = candidates(settlement.follow ?? [], now)
+  const part = settlement.kind === 'progress' ? null : planPart(engine, settlement.run, now)
   engine.letGo(row, applySettlement(row, settlement, now), settlement.ranMs, now, changed)
   if (follow.length > 0) engine.carryOut(new PushPlan(engine.store, follow, now, 'skip'), now, changed)
+  if (part !== null) applyPart(engine, row, part, now, changed)
   return 'applied'
 }
 

@@ -5,6 +5,7 @@
  * what a reader sees; `Outcome` is how it ended. Args and results are bytes with the tag of the
  * codec that wrote them: only storages and workers decode.
  */
+import type { RunStatus, Step } from '../backend/runs.ts'
 import type { ErrorRecord } from '../error-record.ts'
 import type { FinalStatus, Status } from './status.ts'
 
@@ -49,6 +50,12 @@ export interface NewTask {
   readonly timeoutMs?: number | null
   /** No attempt starts after this, and one under way is ended. Default `null`: none. */
   readonly deadline?: Due | null
+  /**
+   * The step of a run that it is. Needs the capability `startRuns`, and such tasks are given only to `startRuns` and to the
+   * settlements of steps: they have no `key` and no `unique`. One that comes another way is a step all the same, provided
+   * that its run is stored. Default `null`: none.
+   */
+  readonly step?: Step | null
 }
 
 /**
@@ -70,7 +77,9 @@ export interface Uniqueness {
    * What a push does that meets a task which keeps it out.
    * - `keep`: nothing; the receipt says `duplicate`
    * - `replace`: puts its payload, priority, time, limits and metadata in the place of those of the waiting task,
-   *   whose id and attempts stay; the receipt says `replaced`. One that does not wait is kept: `duplicate`.
+   *   whose id and attempts stay; the receipt says `replaced`. One that does not wait is kept: `duplicate`. The same push
+   *   sent again under its id within a day changes nothing more: its receipt says `replaced` and names the same task,
+   *   whatever became of it.
    */
   readonly otherwise: 'keep' | 'replace'
 }
@@ -104,6 +113,10 @@ export interface ClaimedTask {
   readonly timeoutMs?: number | null
   /** Milliseconds from the claim to the task's deadline, by the store's clock; may be negative. `null` or absent: none. */
   readonly deadlineInMs?: number | null
+  /** The step that it is, of which workflow, and how its run stands. `null` or absent: none. */
+  readonly step?: (Step & { readonly workflow: string; readonly status: RunStatus }) | null
+  /** Somebody asked for its end while it waited: it is handed out to be settled as `cancelled`. Only steps of runs. */
+  readonly cancelling?: boolean
 }
 
 /** A task as a reader finds it, in any status. */
@@ -133,6 +146,8 @@ export interface StoredTask {
   readonly cancelling: boolean
   /** What its handler last said of how far it is; `null` when it said nothing or the backend keeps none. */
   readonly progress: Progress | null
+  /** The step that it is. `null` or absent: none. */
+  readonly step?: Step | null
 }
 
 /** How far a task is, as its handler says. */

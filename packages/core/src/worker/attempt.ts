@@ -16,17 +16,22 @@ import {
   type RetryAfterError,
   type SteeringError,
 } from '../steer.ts'
-import type { Encoded } from '../task/task.ts'
+import type { ClaimedTask, ClaimToken, Encoded, NewTask, TaskId } from '../task/task.ts'
 import type { RunningTask } from './context.ts'
 import { deadlineError } from './deadline.ts'
 import type { TaskSource } from './options.ts'
+import type { AttachedProgram } from './program.ts'
 
 /** How an attempt ended. */
 export interface Decision {
-  readonly settlement: Settlement
+  /** `null`: settled already, by the program. */
+  readonly settlement: Settlement | null
   /** What was thrown, where something was. */
   readonly thrown?: unknown
 }
+
+/** A decision of the worker's own. */
+type Decided = Decision & { readonly settlement: Settlement }
 
 /** What is the same for all attempts of a worker. */
 export interface AttemptPlan {
@@ -34,15 +39,20 @@ export interface AttemptPlan {
   /** Middlewares around the handler. */
   readonly run: (task: RunningTask) => unknown
   readonly policy: RetryPolicy
+  /** What runs in the place of a handler and decides about settlements, if anything does. */
+  readonly program?: AttachedProgram | undefined
   /** Takes the decision; called once for each attempt that was not ended from outside. */
   readonly end: (task: RunningTask, decision: Decision) => void
 }
 
 /** Runs one attempt. A handler that returns no promise is finished when this returns. */
 export function attempt(plan: AttemptPlan, task: RunningTask): void {
-  const { source } = plan
+  const { source, program } = plan
+  const refused = program?.refuse(task.task)
+  if (refused !== undefined) return end(plan, task, { settlement: refused })
   try {
-    task.args = source.values.decodeArgs(task.task.payload)
+    const { payload } = task.task
+    task.args = program === undefined ? source.values.decodeArgs(payload) : program.read(payload)
   } catch (error) {
     return conclude(plan, task, killed(task, error))
   }
@@ -65,31 +75,50 @@ export function fail(plan: AttemptPlan, task: RunningTask, error: unknown): void
   conclude(plan, task, failed(plan, task, error))
 }
 
-function conclude(plan: AttemptPlan, task: RunningTask, decision: Decision): void {
+function conclude(plan: AttemptPlan, task: RunningTask, decision: Decided): void {
+  const { program } = plan
+  if (program === undefined || task.ended) return end(plan, task, decision)
+  end(plan, task, { ...decision, settlement: program.settle(task.task, decision.settlement) })
+}
+
+function end(plan: AttemptPlan, task: RunningTask, decision: Decision): void {
   if (task.ended) return
   // First those who hold something for the attempt: what takes its slot may need it.
   task.end(decision.thrown)
   plan.end(task, decision)
 }
 
-function done(plan: AttemptPlan, task: RunningTask, value: unknown): Decision {
-  const { id, token } = task.task
+function done(plan: AttemptPlan, task: RunningTask, value: unknown): Decided {
   let result: Encoded | null
   try {
-    result = plan.source.values.encodeResult(value)
+    const { program, source } = plan
+    result = program === undefined ? source.values.encodeResult(value) : program.encode(value, task)
   } catch (error) {
     // The handler has had its effects; running it again would repeat them and not help.
     return killed(task, error)
   }
-  return {
-    settlement:
-      task.follows === undefined
-        ? { id, token, kind: 'done', result, ranMs: ran(task) }
-        : { id, token, kind: 'done', result, ranMs: ran(task), follow: task.follows },
+  return { settlement: new Done(task.task, result, ran(task), task.follows) }
+}
+
+/** The settlement of most tasks. A class for the same reason as `Waiting` in `group-commit.ts`. */
+class Done {
+  readonly id: TaskId
+  readonly token: ClaimToken
+  readonly kind = 'done'
+  readonly result: Encoded | null
+  readonly ranMs: number
+  declare readonly follow?: readonly NewTask[]
+
+  constructor({ id, token }: ClaimedTask, result: Encoded | null, ranMs: number, follow?: readonly NewTask[]) {
+    this.id = id
+    this.token = token
+    this.result = result
+    this.ranMs = ranMs
+    if (follow !== undefined) this.follow = follow
   }
 }
 
-function failed(plan: AttemptPlan, task: RunningTask, thrown: unknown): Decision {
+function failed(plan: AttemptPlan, task: RunningTask, thrown: unknown): Decided {
   const { id, token } = task.task
   // The store knows who asked, and why.
   if (task.cancelled) return { settlement: { id, token, kind: 'cancelled', ranMs: ran(task) }, thrown }
@@ -107,7 +136,7 @@ function failed(plan: AttemptPlan, task: RunningTask, thrown: unknown): Decision
   }
   if (steer === undefined && task.evicted)
     return { settlement: { id, token, kind: 'released', ranMs: ran(task) }, thrown }
-  const { policy } = plan
+  const policy = plan.program?.policy(task.task) ?? plan.policy
   if (task.attempt >= (task.task.maxAttempts ?? policy.limit)) return killed(task, thrown)
   if (steer === undefined && policy.retryIf !== undefined && !worthRetrying(policy.retryIf, thrown, task))
     return killed(task, thrown)
@@ -121,7 +150,7 @@ function failed(plan: AttemptPlan, task: RunningTask, thrown: unknown): Decision
 }
 
 /** @param reason What to store instead of what was thrown. */
-function killed(task: RunningTask, thrown: unknown, reason: unknown = thrown): Decision {
+function killed(task: RunningTask, thrown: unknown, reason: unknown = thrown): Decided {
   const error: ErrorRecord = toErrorRecord(reason)
   const { id, token } = task.task
   return { settlement: { id, token, kind: 'killed', error, ranMs: ran(task) }, thrown }

@@ -6,11 +6,12 @@ import { toMs } from '../duration.ts'
 import { QError } from '../error.ts'
 import { required } from '../backend/capability.ts'
 import { compose, type Middleware } from '../middleware/middleware.ts'
-import { DEFAULT_RETRY, isPolicyOnly } from '../middleware/retry.ts'
+import { DEFAULT_RETRY, isPolicyOnly, type RetryPolicy } from '../middleware/retry.ts'
 import { missingCall } from '../middleware/uncalled.ts'
 import { checkInteger } from '../options.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { AckHook } from './ack.ts'
+import { type AttachedProgram, isProgram, type Program } from './program.ts'
 import type { RunningTask, TaskContext } from './context.ts'
 import type { WorkerListener } from './emitter.ts'
 import { defaultSettings, MAX_CONCURRENCY, type TaskSource, type WorkerSettings } from './options.ts'
@@ -224,11 +225,15 @@ export class WorkerBuilder<
    */
   build<Result extends Returns>(
     this: WorkerBuilder<Args, true, Data, Returns>,
-    handler: Handler<Args, Result, Data> | HandlerObject<Args, Result, Data>,
+    handler: Handler<Args, Result, Data> | HandlerObject<Args, Result, Data> | Program,
   ): Worker {
     const source = this.#source
     if (source === undefined)
       throw new QError('ERR_OPTION', 'WorkerBuilder: call backend(storage) before build(handler).')
+    if (isProgram(handler)) {
+      const program = handler.attach(source, this.#policy())
+      return this.#make(source, (task) => program.run(task), program)
+    }
     const handle =
       typeof handler === 'function'
         ? handler
@@ -240,16 +245,24 @@ export class WorkerBuilder<
         'ERR_OPTION',
         `WorkerBuilder: build() takes a function (args, ctx) => … or an object with handle(), got ${handler === null ? 'null' : typeof handler}.`,
       )
-    const { middlewares } = this.#settings
-    for (const { requires = [] } of middlewares) for (const capability of requires) required(source.backend, capability)
-    const policy = middlewares.find((each) => each.retry !== undefined)?.retry ?? DEFAULT_RETRY
-    // A policy is read by the worker; as a layer retry() would only pass on.
-    const layers = middlewares.filter((each) => !isPolicyOnly(each))
-    const run = compose<RunningTask>(
-      layers,
+    return this.#make(
+      source,
       (task) => (task.handling = handle(task.args as Args, task as TaskContext as TaskContext<Data, Args>)),
     )
-    return new Worker(source, this.#settings, { run, policy })
+  }
+
+  #policy(): RetryPolicy {
+    return this.#settings.middlewares.find((each) => each.retry !== undefined)?.retry ?? DEFAULT_RETRY
+  }
+
+  #make(source: TaskSource, handle: (task: RunningTask) => unknown, program?: AttachedProgram): Worker {
+    const { middlewares } = this.#settings
+    for (const { requires = [] } of middlewares) for (const capability of requires) required(source.backend, capability)
+    const policy = this.#policy()
+    // A policy is read by the worker; as a layer retry() would only pass on.
+    const layers = middlewares.filter((each) => !isPolicyOnly(each))
+    const run = compose<RunningTask>(layers, handle)
+    return new Worker(source, this.#settings, { run, policy, program })
   }
 
   #with(more: Partial<WorkerSettings>): WorkerBuilder<Args, Ready, Data, Returns> {

@@ -141,6 +141,9 @@ export class RunningTask implements TaskContext {
   saving: Promise<void> | undefined = undefined
   /** It said something that may still have to be written. */
   spoke = false
+  /** Its neighbours in `RunningTasks`. */
+  before: RunningTask | undefined = undefined
+  next: RunningTask | undefined = undefined
   #log: TaskLog | undefined = undefined
   #data: object | undefined = undefined
   #carried: readonly Metadata[] = NOTHING
@@ -229,9 +232,13 @@ export class RunningTask implements TaskContext {
 
   follow(...tasks: readonly NewTask[]): void {
     checkFollow(tasks)
-    const carried = this.#carried
-    const given = carried.length === 0 ? tasks : tasks.map((task) => withCarried(task, carried))
+    const given = tasks.map((task) => this.carried(task))
     this.follows = this.follows === undefined ? given : [...this.follows, ...given]
+  }
+
+  /** The task with what is carried. */
+  carried(task: NewTask): NewTask {
+    return this.#carried.length === 0 ? task : withCarried(task, this.#carried)
   }
 
   carry(metadata: Metadata): void {

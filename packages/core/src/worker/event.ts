@@ -73,8 +73,8 @@ export type WorkerEvent =
       readonly recovered: number
       readonly killed: number
     }
-  /** Finished tasks of the queue were forgotten, as its retention says. */
-  | { readonly type: 'vacuumed'; readonly tasks: number }
+  /** Finished tasks of the queue, and runs with their steps, were forgotten, as its retention says. */
+  | { readonly type: 'vacuumed'; readonly tasks: number; readonly runs: number }
   /** A task that workers died holding waits to run with no neighbour, or runs. */
   | { readonly type: 'quarantine'; readonly id: TaskId; readonly crashes: number }
   /**

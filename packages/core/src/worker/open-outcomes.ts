@@ -7,12 +7,18 @@ import { sizeOf } from './settlement-size.ts'
 const MAX_UNSETTLED = 4_000
 const MAX_UNSETTLED_BYTES = 64 * 1024 * 1024
 
-/** One outcome until the store has answered. */
-export interface Outgoing {
+/** One outcome until the store has answered. A class for the same reason as `Waiting` in `group-commit.ts`. */
+export class Outgoing {
   readonly settlement: Settlement
   /** The instance that holds the claim. */
   readonly instance: InstanceId
   readonly bytes: number
+
+  constructor(settlement: Settlement, instance: InstanceId, bytes: number) {
+    this.settlement = settlement
+    this.instance = instance
+    this.bytes = bytes
+  }
 }
 
 /** Those that are open. */
@@ -40,7 +46,7 @@ export class OpenOutcomes {
     this.#size += 1
     this.#bytes += bytes
     this.#byInstance.set(instance, this.of(instance) + 1)
-    return { settlement, instance, bytes }
+    return new Outgoing(settlement, instance, bytes)
   }
 
   delete({ instance, bytes }: Outgoing): void {

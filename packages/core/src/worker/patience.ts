@@ -14,7 +14,8 @@ interface OpenCall {
 
 /** The open calls of one worker. */
 export class Patience {
-  readonly #open = new Set<OpenCall>()
+  /** Few. Not a set, whose discarded tables would keep old calls, and what they brought, until a full collection. */
+  readonly #open: OpenCall[] = []
   readonly #clock: Clock
 
   constructor(clock: Clock) {
@@ -47,9 +48,9 @@ export class Patience {
       const end = (): void => {
         over = true
         cancel?.()
-        this.#open.delete(open)
+        this.#open.splice(this.#open.indexOf(open), 1)
       }
-      this.#open.add(open)
+      this.#open.push(open)
       started(run).then(
         (value) => {
           if (over) return late?.(value)
@@ -67,7 +68,7 @@ export class Patience {
 
   /** Gives up the calls that were made before this moment. */
   giveUp(before: number): void {
-    for (const open of this.#open) if (open.since <= before) open.giveUp()
+    for (const open of this.#open.filter(({ since }) => since <= before)) open.giveUp()
   }
 }
 

@@ -1,4 +1,4 @@
-/** Has the store forget what the queue's retention no longer keeps, about once a minute. */
+/** Has the store forget what the queue's retention no longer keeps, tasks and whole runs, about once a minute. */
 import type { Backend } from '../backend/backend.ts'
 import { supports } from '../backend/capability.ts'
 import type { Retention } from '../backend/control.ts'
@@ -40,9 +40,12 @@ export async function vacuumUntil(signal: AbortSignal, host: RetentionHost): Pro
     if (!trusted()) continue
     try {
       const tasks = await patience.call('vacuum', () => backend.vacuum(queue, retention, BATCH))
+      const runs = supports(backend, 'startRuns')
+        ? await patience.call('vacuum', () => backend.vacuumRuns(queue, retention, BATCH))
+        : 0
       failures = 0
-      if (tasks >= BATCH) pauseMs = MORE_MS
-      if (events.active && tasks > 0) events.emit({ type: 'vacuumed', tasks })
+      if (tasks >= BATCH || runs > 0) pauseMs = MORE_MS
+      if (events.active && tasks + runs > 0) events.emit({ type: 'vacuumed', tasks, runs })
     } catch (error) {
       if (signal.aborted || isClosed(error)) return
       failures += 1

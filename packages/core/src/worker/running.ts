@@ -4,13 +4,18 @@
  * Most attempts of a worker have the same limit, so the order of starting is the order of their ends
  * and one timer for the oldest is enough: a task costs an insertion and a removal, no timer. Only a task with a limit
  * or a deadline of its own has a timer of its own.
+ *
+ * A list linked through the tasks themselves: a set is rebuilt every few tasks, and its discarded tables, each of which
+ * knows the next, would keep tasks of long ago until a full collection.
  */
 import type { CancelTimer, Clock } from '../clock.ts'
 import type { RunningTask } from './context.ts'
 
-/** A set in the order of starting, with a deadline. */
+/** In the order of starting, with a time limit. */
 export class RunningTasks {
-  readonly #tasks = new Set<RunningTask>()
+  #first: RunningTask | undefined = undefined
+  #last: RunningTask | undefined = undefined
+  #size = 0
   readonly #clock: Clock
   readonly #timeoutMs: number
   readonly #expire: (task: RunningTask) => void
@@ -26,34 +31,41 @@ export class RunningTasks {
   }
 
   get size(): number {
-    return this.#tasks.size
+    return this.#size
   }
 
   add(task: RunningTask): void {
-    this.#tasks.add(task)
+    task.before = this.#last
+    if (this.#last === undefined) this.#first = task
+    else this.#last.next = task
+    this.#last = task
+    this.#size += 1
     const ownMs = task.task.timeoutMs ?? undefined
     if (ownMs !== undefined || task.deadlineAt !== Infinity) return this.#limit(task, ownMs ?? this.#timeoutMs)
-    // Left alone when the set becomes empty: fast tasks would otherwise set and clear it all the time.
+    // Left alone when nothing runs any more: fast tasks would otherwise set and clear it all the time.
     if (this.#cancel === undefined) this.#arm(this.#timeoutMs)
   }
 
+  /** @param task One that was added and not deleted since. */
   delete(task: RunningTask): void {
-    this.#tasks.delete(task)
+    this.#unlink(task)
     if (this.#timers.size > 0) this.#unlimit(task)
-    if (this.#tasks.size > 0 || this.#emptied.length === 0) return
+    if (this.#size > 0 || this.#emptied.length === 0) return
     const emptied = this.#emptied
     this.#emptied = []
     for (const resolve of emptied) resolve()
   }
 
-  /** Oldest first. */
-  [Symbol.iterator](): IterableIterator<RunningTask> {
-    return this.#tasks[Symbol.iterator]()
+  /** Those that run now, oldest first; without those that end before their turn comes. */
+  *[Symbol.iterator](): IterableIterator<RunningTask> {
+    const tasks: RunningTask[] = []
+    for (let task = this.#first; task !== undefined; task = task.next) tasks.push(task)
+    for (const task of tasks) if (!task.ended) yield task
   }
 
   /** Resolves when nothing runs. */
   whenEmpty(): Promise<void> {
-    return this.#tasks.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#emptied.push(resolve))
+    return this.#size === 0 ? Promise.resolve() : new Promise((resolve) => this.#emptied.push(resolve))
   }
 
   /** Ends the timer; attempts still under way no longer expire. */
@@ -62,6 +74,17 @@ export class RunningTasks {
     this.#cancel = undefined
     for (const cancel of this.#timers.values()) cancel()
     this.#timers.clear()
+  }
+
+  #unlink(task: RunningTask): void {
+    const { before, next } = task
+    if (before === undefined) this.#first = next
+    else before.next = next
+    if (next === undefined) this.#last = before
+    else next.before = before
+    task.before = undefined
+    task.next = undefined
+    this.#size -= 1
   }
 
   #limit(task: RunningTask, timeoutMs: number): void {
@@ -85,12 +108,14 @@ export class RunningTasks {
   #check(): void {
     const now = this.#clock.now()
     // Expiring one frees a slot and may start the next: `#cancel` stays set meanwhile, so that only this arms.
-    for (const task of this.#tasks) {
+    for (const task of this) {
       if (this.#timers.has(task)) continue
       const left = task.startedAt + this.#timeoutMs - now
       if (left > 0) return this.#arm(left)
       this.#expire(task)
     }
     this.#cancel = undefined
+    // Only those are left that started in the slots of the expired.
+    if (this.#size > this.#timers.size) this.#arm(this.#timeoutMs)
   }
 }

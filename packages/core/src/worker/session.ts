@@ -46,7 +46,7 @@ export interface SessionParts {
   readonly source: TaskSource
   readonly settings: WorkerSettings
   readonly events: Emitter
-  readonly plan: Pick<AttemptPlan, 'run' | 'policy'>
+  readonly plan: Pick<AttemptPlan, 'run' | 'policy' | 'program'>
 }
 
 /** One life. `finished` settles with its end; a rejection of it is never unhandled. */
@@ -99,6 +99,7 @@ export class Session {
       patience,
       closed,
       instance: () => this.instance,
+      ...(plan.program === undefined ? {} : { instead: plan.program.instead }),
       settled: (stored) => this.#settled(stored),
       answered: (settlement, answer, stored) => acks.answered(settlement, answer, stored),
     })

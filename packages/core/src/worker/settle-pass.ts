@@ -27,6 +27,8 @@ export interface PassHost {
   readonly backend: Backend
   readonly events: Emitter
   readonly patience: Patience
+  /** Completes the settlement that takes the place of one that the store refused. */
+  readonly instead?: (refused: Settlement, minimal: Settlement) => Settlement
 }
 
 /** One round of sending: everything at once, and by halves where the store refuses. */
@@ -88,7 +90,8 @@ export class SettlePass {
       name,
       message: `The outcome "${item.kind}" of this attempt could not be stored: ${message.slice(0, 500)}`,
     }
-    const minimal: Settlement = { id, token, kind: 'killed', error: record, ...(ranMs === undefined ? {} : { ranMs }) }
+    const bare: Settlement = { id, token, kind: 'killed', error: record, ...(ranMs === undefined ? {} : { ranMs }) }
+    const minimal = this.#host.instead?.(item, bare) ?? bare
     const killed = (await this.#settle([minimal], [item])) === 'none'
     if (killed) this.#replaced.set(item, minimal)
     if (killed) this.#host.events.emit({ type: 'error', where: 'settle', error, retryMs: null })
@@ -104,7 +107,12 @@ export class SettlePass {
           'ERR_BACKEND',
           `The ${backend.name} backend answered ${answers.length} of ${sent.length} settlements.`,
         )
-      for (const [index, item] of items.entries()) this.#answers.set(item, answers[index] as SettleAnswer)
+      for (const [index, item] of items.entries()) {
+        const answer = answers[index]!
+        // What is busy steps aside and comes again, apart from progress, whose handler waits to hear.
+        if (answer !== 'busy') this.#answers.set(item, answer)
+        else if (item.kind === 'progress') this.#answers.set(item, 'dropped')
+      }
       this.#refusals = 0
       this.refusing = false
       return 'none'

@@ -219,17 +219,19 @@ export class Slots {
 
   #end(task: RunningTask, decision: Decision): void {
     const { demand, events } = this.#host
-    const { ranMs: durationMs = 0 } = decision.settlement
+    const { settlement } = decision
+    const durationMs = settlement?.ranMs ?? Math.max(0, Math.round(this.#host.clock.now() - task.startedAt))
     this.#running.delete(task)
     if (this.#alone === task) this.#alone = undefined
     demand.ended(durationMs)
     const reported = task.spoke ? this.#host.reporter.ended(task.task) : undefined
-    if (!task.lost) {
-      this.#host.acks.expect(decision.settlement, task.task)
-      void this.#host.settler.add(decision.settlement, task.instance, both(task.saving, reported))
+    if (!task.lost && settlement !== null) {
+      this.#host.acks.expect(settlement, task.task)
+      void this.#host.settler.add(settlement, task.instance, both(task.saving, reported))
     }
     if (events.active) {
-      const outcome = task.lost || decision.settlement.kind === 'progress' ? 'lost' : decision.settlement.kind
+      const kind = settlement === null ? 'done' : settlement.kind
+      const outcome = task.lost || kind === 'progress' ? 'lost' : kind
       const error = 'thrown' in decision ? { error: decision.thrown } : {}
       events.emit({
         type: 'task-end',

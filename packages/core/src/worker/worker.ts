@@ -17,13 +17,13 @@ export class Worker implements WorkerHandle, AsyncDisposable {
   readonly name: string
   readonly #source: TaskSource
   readonly #settings: WorkerSettings
-  readonly #plan: Pick<AttemptPlan, 'run' | 'policy'>
+  readonly #plan: Pick<AttemptPlan, 'run' | 'policy' | 'program'>
   readonly #events: Emitter
   #session: Session | undefined = undefined
   /** The life that nobody waits for: its end is told by `stop()`. */
   #started: Session | undefined = undefined
 
-  constructor(source: TaskSource, settings: WorkerSettings, plan: Pick<AttemptPlan, 'run' | 'policy'>) {
+  constructor(source: TaskSource, settings: WorkerSettings, plan: Pick<AttemptPlan, 'run' | 'policy' | 'program'>) {
     this.name = settings.name
     this.#source = source
     this.#settings = settings

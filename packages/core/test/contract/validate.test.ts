@@ -37,8 +37,105 @@ describe('validate', () => {
     [{ issues: [] }],
     [{ issues: [null] }],
     [{ issues: [{ message: 5 }] }],
+    [{ issues: null }],
+    [{ issues: null, value: 1 }],
+    [{ issues: false }],
+    [{ issues: 'no' }],
+    [{ issues: { 0: 'no', length: 1 } }],
+    [{ issues: Array(2) }],
+    [{ issues: [undefined, 5, 'no', Symbol('no')] }],
+    [{ issues: [{ message: 'is bad', path: null }] }],
+    [{ issues: [{ message: 'is bad', path: 5 }] }],
+    [{ issues: [{ message: 'is bad', path: { length: 1 } }] }],
+    [{ issues: [{ message: 'is bad', path: 'abc' }] }],
+    [{}],
+    [[]],
+    ['yes'],
+    [() => ({ value: 1 })],
+    [Symbol('yes')],
   ])('takes the answer %j for a refusal', (answer) => {
     expect(refused(answer)).toMatch(/^q: args: /)
+  })
+
+  test.each<[string, unknown]>([
+    [
+      'issues',
+      {
+        get issues() {
+          throw new Error('gone')
+        },
+      },
+    ],
+    [
+      'a value',
+      {
+        get value() {
+          throw new Error('gone')
+        },
+      },
+    ],
+    [
+      'a message',
+      {
+        issues: [
+          {
+            get message() {
+              throw new Error('gone')
+            },
+          },
+        ],
+      },
+    ],
+    [
+      'a path',
+      {
+        issues: [
+          {
+            message: 'no',
+            get path() {
+              throw new Error('gone')
+            },
+          },
+        ],
+      },
+    ],
+    [
+      'a key',
+      {
+        issues: [
+          {
+            message: 'no',
+            path: [
+              {
+                get key() {
+                  throw new Error('gone')
+                },
+              },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'everything',
+      new Proxy(
+        {},
+        {
+          get() {
+            throw new Error('gone')
+          },
+          has() {
+            throw new Error('gone')
+          },
+        },
+      ),
+    ],
+  ])('takes an answer of which %s cannot be read for a refusal', (_, answer) => {
+    expect(refused(answer)).toBe('q: args: the schema threw: gone')
+  })
+
+  test('takes a promise for asynchronous, and does not let it end the process', () => {
+    failure('ERR_SCHEMA_ASYNC', () => validate(schema(Promise.reject(new Error('late'))), 1, 'q', 'args'))
   })
 
   test('keeps long messages short and well formed', () => {

@@ -6,9 +6,9 @@ import { newRow, wishOf } from '../../src/memory/row.ts'
 import { rejection } from '../failure.ts'
 import { boom, newTask, Setup } from './setup.ts'
 
-test('every capability is offered', () => {
+test('every capability is offered but that to lend a transaction', () => {
   const { backend } = new Setup()
-  expect(CAPABILITIES.filter((name) => !supports(backend, name))).toEqual([])
+  expect(CAPABILITIES.filter((name) => !supports(backend, name))).toEqual(['transaction'])
 })
 
 describe('attempts', () => {

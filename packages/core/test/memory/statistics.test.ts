@@ -50,8 +50,8 @@ describe('a series', () => {
 
   test.each([
     [{ step: 'week' }, 'step must be one of minute, hour, day'],
-    [{ from: NaN }, 'from and to'],
-    [{ to: Infinity }, 'from and to'],
+    [{ from: NaN }, 'from must be a number'],
+    [{ to: Infinity }, 'to must be a number'],
   ])('with %j is refused', (wrong, message) => {
     const request = { from: 0, to: 1, step: 'day', ...wrong } as MetricRequest
     expect(failure('ERR_OPTION', () => new Statistics().points(request)).message).toContain(message)

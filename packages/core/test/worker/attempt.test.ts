@@ -1,4 +1,5 @@
 // oxlint-disable unicorn/no-thenable -- handlers that return such things are a subject here
+import type { Settlement } from '../../src/backend/backend.ts'
 import { describe, expect, test } from 'vitest'
 import type { Codec } from '../../src/codec/codec.ts'
 import { json } from '../../src/codec/json.ts'
@@ -36,7 +37,7 @@ async function decide(
   run: (task: RunningTask) => unknown,
   change: Partial<ClaimedTask> = {},
   more: Partial<RetryPolicy> = {},
-): Promise<Decision['settlement']> {
+): Promise<Settlement> {
   const decisions: Decision[] = []
   const source = {
     backend: withOverrides(new MemoryBackend(), {}),
@@ -65,7 +66,7 @@ async function decide(
   )
   await settled()
   expect(decisions).toHaveLength(1)
-  return decisions[0]!.settlement
+  return decisions[0]!.settlement!
 }
 
 const failing = (thrown: unknown) => () => {

@@ -11,7 +11,7 @@ test('finished tasks are forgotten as the retention of the queue says, about onc
   expect(await it.status(ids[0]!)).toBe('done/1')
   await it.clock.pass(100_000)
   expect(await Promise.all(ids.map(it.status))).toEqual(['unknown', 'unknown', 'unknown'])
-  expect(it.of('vacuumed')).toEqual([{ type: 'vacuumed', tasks: 3 }])
+  expect(it.of('vacuumed')).toEqual([{ type: 'vacuumed', tasks: 3, runs: 0 }])
   await worker.stop()
   expect(it.clock.timers).toBe(0)
 })
@@ -40,6 +40,27 @@ test('a full batch is followed by the next at once, and a failure by the next ro
   await it.clock.pass(60_000)
   expect(left).toBe(0)
   expect(it.of('vacuumed').map(({ tasks }) => tasks)).toEqual([1_000, 1_000, 500])
+  await worker.stop()
+})
+
+test('runs of workflows are forgotten with them, until none is left', async () => {
+  let left = 3
+  const it = scene(
+    () => ({
+      async vacuumRuns(_queue, retention) {
+        expect(retention).toMatchObject({ doneMs: 600_000 })
+        if (left === 0) return 0
+        left -= 1
+        return 1
+      },
+    }),
+    { retention: { done: '10m' } },
+  )
+  const worker = it.builder.build(() => 1)
+  await worker.start()
+  await it.clock.pass(100_000)
+  expect(left).toBe(0)
+  expect(it.of('vacuumed')).toEqual([1, 2, 3].map(() => ({ type: 'vacuumed', tasks: 0, runs: 1 })))
   await worker.stop()
 })
 

@@ -9,7 +9,10 @@ import { WorkerBuilder } from '../../src/worker/builder.ts'
 import type { WorkerEvent } from '../../src/worker/event.ts'
 import { PacedClock, settled } from './paced-clock.ts'
 
-type Overrides = { readonly [Name in keyof MemoryBackend]?: MemoryBackend[Name] | undefined }
+type Overrides = {
+  readonly [Name in keyof MemoryBackend]?:
+    (Name extends keyof Backend ? Backend[Name] : MemoryBackend[Name]) | undefined
+}
 
 /** A backend with some methods replaced. `wake: undefined` takes the nudges away, and so with every capability. */
 export function withOverrides(backend: MemoryBackend, overrides: Overrides): Backend {

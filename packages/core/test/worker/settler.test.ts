@@ -170,3 +170,50 @@ test('an error without a code of ours is never a reason to kill, however long it
   expect(new Set(await Promise.all(ids.map(it.status)))).toEqual(new Set(['done/1']))
   await worker.stop()
 })
+
+test('what a transaction holds steps aside: the others are settled, and it comes again until it is free', async () => {
+  let held: string | undefined
+  let asked = 0
+  const it = scene((memory) => ({
+    async settle(items) {
+      const free = items.filter(({ id }) => id !== held)
+      if (free.length < items.length) asked += 1
+      const answers = new Map(free.map(({ id }, index) => [id, index]))
+      const given = await memory.settle(free)
+      return items.map(({ id }) => (id === held ? 'busy' : given[answers.get(id)!]!))
+    },
+  }))
+  const ids = await it.push(5)
+  held = ids[2]
+  const worker = it.builder.concurrency(5).build(() => 1)
+  await worker.start()
+  await it.clock.pass(1_000)
+  const [status] = (await Promise.all(ids.map(it.status))).splice(2, 1)
+  expect(status).toMatch(/^(queued|running)/)
+  expect(await Promise.all(ids.filter((id) => id !== held).map(it.status))).toEqual(Array(4).fill('done/1'))
+  await it.clock.pass(10_000)
+  expect(asked).toBe(3)
+  held = undefined
+  await it.clock.pass(5_000)
+  expect(await it.status(ids[2]!)).toBe('done/1')
+  await worker.stop()
+})
+
+test('progress of a task that a transaction holds rejects at once and may be tried again', async () => {
+  let busy = true
+  const it = scene((memory) => ({
+    settle: async (items) => (busy ? items.map(() => 'busy' as const) : memory.settle(items)),
+  }))
+  const [id] = await it.push(1)
+  const codes: unknown[] = []
+  const worker = it.builder.build(async (_, ctx) => {
+    codes.push(await ctx.progress(new Uint8Array([1])).catch((error: unknown) => (error as QError).code))
+    busy = false
+    codes.push(await ctx.progress(new Uint8Array([2])))
+  })
+  await worker.start()
+  await it.clock.pass(1_000)
+  expect(codes).toEqual(['ERR_BACKEND_UNAVAILABLE', undefined])
+  expect(await it.status(id!)).toBe('done/1')
+  await worker.stop()
+})

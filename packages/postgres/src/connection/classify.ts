@@ -8,8 +8,10 @@ import { isQError, QError, toErrorRecord } from '@q/core'
 
 /** What to do about an error from the driver. */
 export type ErrorKind =
-  /** Deadlock, serialization failure, lock timeout: send it again. */
+  /** Deadlock, serialization failure: send it again at once. */
   | 'conflict'
+  /** Another transaction held what was needed for too long. */
+  | 'locked'
   /** The connection or the server is gone, starting, full or read-only: try again later, on another connection. */
   | 'unavailable'
   /** Our tables or functions are not there. */
@@ -17,7 +19,8 @@ export type ErrorKind =
   /** Refused for good. */
   | 'refused'
 
-const CONFLICT = new Set(['40001', '40P01', '55P03'])
+const CONFLICT = new Set(['40001', '40P01'])
+const LOCK_TIMEOUT = '55P03'
 /** 57P01–05 shut down, crashed, starting, dropped, idle; 25006 read-only (an old primary); 25P03 idle in transaction; 57014 statement timeout. */
 const UNAVAILABLE = new Set([
   '57P01',
@@ -34,8 +37,12 @@ const UNAVAILABLE = new Set([
   'XX000',
 ])
 const UNAVAILABLE_CLASSES = new Set(['08', '53'])
-/** Raised by `push_keyed`. */
+/** Raised by `push_keyed`: a key was used with another payload. */
+const KEY_CONFLICT = 'Q0001'
+/** Raised by `push_keyed`: another transaction holds a key. */
 const KEY_HELD = 'Q0002'
+/** Raised by the functions of control: another transaction holds a task. */
+const TASK_HELD = 'Q0003'
 const MISSING = new Set(['42P01', '3F000', '42883', '42703'])
 const SQLSTATE = /^[0-9A-Z]{5}$/
 const DRIVER_TROUBLE =
@@ -48,6 +55,7 @@ export function classify(error: unknown): ErrorKind {
   if (code?.startsWith('E')) return 'unavailable'
   if (code !== undefined && SQLSTATE.test(code)) {
     if (CONFLICT.has(code)) return 'conflict'
+    if (code === LOCK_TIMEOUT || code === KEY_HELD || code === TASK_HELD) return 'locked'
     if (UNAVAILABLE.has(code) || UNAVAILABLE_CLASSES.has(code.slice(0, 2))) return 'unavailable'
     return MISSING.has(code) ? 'schema' : 'refused'
   }
@@ -59,21 +67,10 @@ export function classify(error: unknown): ErrorKind {
 export function toBackendError(error: unknown, what: string, schema: string): QError {
   if (isQError(error)) return error
   const { message } = toErrorRecord(error)
-  if (codeOf(error) === 'Q0001') {
-    return new QError(
-      'ERR_KEY_CONFLICT',
-      `${message}. An idempotency key stands for one payload: use another key, or push the same payload.`,
-      { cause: error },
-    )
-  }
-  if (codeOf(error) === KEY_HELD) {
-    return new QError(
-      'ERR_BACKEND_UNAVAILABLE',
-      `Postgres could not ${what}: ${message}. Commit or roll back that transaction, or push again later.`,
-      { cause: error },
-    )
-  }
+  if (codeOf(error) === KEY_CONFLICT) return keyConflict(message, error)
   switch (classify(error)) {
+    case 'locked':
+      return heldError(what, codeOf(error) === LOCK_TIMEOUT ? LOCKED : message, error)
     case 'conflict':
     case 'unavailable':
       return new QError('ERR_BACKEND_UNAVAILABLE', `Postgres could not ${what}: ${message}`, {
@@ -90,9 +87,46 @@ export function toBackendError(error: unknown, what: string, schema: string): QE
   }
 }
 
+/** What the server said of one of several tasks, as the error of that one alone. */
+export function blamed(error: QError, what: string, sentence: string): QError {
+  return error.code === 'ERR_KEY_CONFLICT' ? keyConflict(sentence, error.cause) : heldError(what, sentence, error.cause)
+}
+
+/** Of which tasks, by id, the server said what is wrong with them, and what it said. Empty when it named none. */
+export function blameOf(error: unknown): ReadonlyMap<string, string> {
+  const cause = isQError(error) ? error.cause : undefined
+  const code = codeOf(cause)
+  if (code !== KEY_CONFLICT && code !== KEY_HELD) return new Map()
+  const { detail } = cause as { readonly detail?: unknown }
+  return new Map(Object.entries(JSON.parse(typeof detail === 'string' ? detail : '{}') as Record<string, string>))
+}
+
 /** Whether a push gave up waiting for a key that another transaction has taken. */
 export function isKeyHeld(error: unknown): boolean {
-  return error instanceof Error && codeOf(error.cause) === KEY_HELD
+  return isQError(error) && codeOf(error.cause) === KEY_HELD
+}
+
+/** Whether a statement gave up waiting for a lock, without saying for whose. */
+export function isLockTimeout(error: unknown): boolean {
+  return isQError(error) && codeOf(error.cause) === LOCK_TIMEOUT
+}
+
+const LOCKED = 'another transaction that is still open holds what this needs'
+
+function keyConflict(sentence: string, cause: unknown): QError {
+  return new QError(
+    'ERR_KEY_CONFLICT',
+    `${sentence}. An idempotency key stands for one payload: use another key, or push the same payload.`,
+    { cause },
+  )
+}
+
+function heldError(what: string, sentence: string, cause: unknown): QError {
+  return new QError(
+    'ERR_BACKEND_UNAVAILABLE',
+    `Postgres could not ${what}: ${sentence}. Commit or roll back that transaction, or try again later.`,
+    { cause },
+  )
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -2,18 +2,23 @@
  * The connections of the engine itself: claims, settles, beats and sweeps.
  *
  * They are made with the settings of the user's pool but are not taken from it, so that handlers that
- * hold every connection of that pool cannot keep a lease from being renewed. At most five, and one more for
- * beats alone, which no flood of other statements can keep waiting. Opened when needed and closed when idle.
+ * hold every connection of that pool cannot keep a lease from being renewed. At most five, one more for
+ * beats alone, which no flood of other statements can keep waiting, and three for what people ask and read, who may wait
+ * for a transaction of theirs. Opened when needed and closed when idle.
  */
-import { QError, sleep, systemClock } from '@q/core'
+import { groupCommit, QError, sleep, systemClock } from '@q/core'
 import type { CompiledQuery } from 'kysely'
 import type { Pool, PoolClient, PoolConfig } from 'pg'
 import { toWire } from './binary-array.ts'
 import { classify, toBackendError } from './classify.ts'
 import { OwnPool } from './own-pool.ts'
+import { sendStatement } from './statement.ts'
 
-/** One each for claim, settle, push and beat, one for the rest. */
+/** One each for claims, for settlements and pushes with keys and without, and what is left for the rest. */
 const MAX_CONNECTIONS = 5
+/** Of people, of whom so many may wait for rows that others hold. */
+const FOR_PEOPLE = 3
+const MOST_WAITING = 2
 const CONNECT_TIMEOUT_MS = 5_000
 /** A control statement takes milliseconds; after this long the connection is taken for dead. */
 const QUERY_TIMEOUT_MS = 30_000
@@ -29,6 +34,10 @@ export interface Control {
   run<Row>(query: CompiledQuery<Row>, what: string): Promise<readonly Row[]>
   /** As `run`, on a connection that only beats use. */
   beat<Row>(query: CompiledQuery<Row>, what: string): Promise<readonly Row[]>
+  /** As `run`, on connections of people, for what only reads. */
+  read<Row>(query: CompiledQuery<Row>, what: string): Promise<readonly Row[]>
+  /** As `read`, for what may wait for a row that somebody holds: never on all of those connections. */
+  ask<Row>(query: CompiledQuery<Row>, what: string): Promise<readonly Row[]>
   /** Ends the connections once their statements have ended. */
   close(): Promise<void>
 }
@@ -54,6 +63,7 @@ export function connectionSettings(pool: Pool, applicationName: string): PoolCon
 export function openControl(pool: Pool, schema: string, named: boolean): Control {
   const shared = ownPool(pool, `q control ${schema}`, MAX_CONNECTIONS)
   const forBeats = ownPool(pool, `q beat ${schema}`, 1)
+  const forPeople = ownPool(pool, `q people ${schema}`, FOR_PEOPLE)
   let closed: Promise<void> | undefined
 
   // Each text is a constant of this package, so there are few.
@@ -70,9 +80,10 @@ export function openControl(pool: Pool, schema: string, named: boolean): Control
     try {
       client = await own.take()
       const name = named ? { name: nameOf(query.sql) } : undefined
-      const result = await client.query({ ...name, text: query.sql, values: query.parameters.map(toWire) })
+      const statement = { ...name, text: query.sql, values: query.parameters.map(toWire) }
+      const rows = await sendStatement<Row>(client, statement, QUERY_TIMEOUT_MS)
       broken = false
-      return result.rows as Row[]
+      return rows
     } catch (error) {
       broken = classify(error) === 'unavailable'
       throw error
@@ -93,11 +104,19 @@ export function openControl(pool: Pool, schema: string, named: boolean): Control
     }
   }
 
+  const asked = groupCommit<() => Promise<readonly unknown[]>, readonly unknown[]>(async ([ask]) => [await ask!()], {
+    max: 1,
+    lanes: MOST_WAITING,
+  })
+
   return {
     run: (query, what) => send(shared, query, what),
     beat: (query, what) => send(forBeats, query, what),
+    read: (query, what) => send(forPeople, query, what),
+    ask: async <Row>(query: CompiledQuery<Row>, what: string) =>
+      (await asked.add(() => send(forPeople, query, what))) as readonly Row[],
     close() {
-      closed ??= Promise.all([shared.end(), forBeats.end()]).then(() => undefined)
+      closed ??= Promise.all([shared.end(), forBeats.end(), forPeople.end()]).then(() => undefined)
       return closed
     },
   }
@@ -108,6 +127,7 @@ function ownPool(pool: Pool, applicationName: string, max: number): OwnPool {
   return new OwnPool(pool.constructor as new (config: PoolConfig) => Pool, {
     ...connectionSettings(pool, applicationName),
     max,
-    query_timeout: QUERY_TIMEOUT_MS,
+    // `sendStatement` has the limit.
+    query_timeout: undefined,
   })
 }

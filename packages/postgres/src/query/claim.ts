@@ -30,6 +30,13 @@ export type ClaimRow =
       readonly checkpoint: Buffer | null
       readonly timeout_ms: number | null
       readonly deadline_in_ms: number | null
+      /** The step that it is; null: none. */
+      readonly run: string | null
+      readonly node: string | null
+      readonly index: number | null
+      readonly workflow: string | null
+      readonly status: number | null
+      readonly cancelling: boolean
     }
   | {
       readonly ord: number
@@ -40,7 +47,7 @@ export type ClaimRow =
 
 const claim = callOf<ClaimRow>(
   'claim',
-  'ord, id, token, lane, priority, attempt, crashes, run_at, max_attempts, codec, payload, metadata, checkpoint, timeout_ms, deadline_in_ms',
+  'ord, id, token, lane, priority, attempt, crashes, run_at, max_attempts, codec, payload, metadata, checkpoint, timeout_ms, deadline_in_ms, run, node, index, workflow, status, cancelling',
   ['uuid[]', 'text[]', 'int4[]', 'int4[]', 'float8[]'],
 )
 

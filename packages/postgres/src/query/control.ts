@@ -30,12 +30,24 @@ export const commandQuery: FixedQuery<{ found: boolean }> = callOf<{ found: bool
   'command_worker as found',
   ['uuid', 'int2'],
 )
-/** Deletes finished tasks of a queue: name, spans in milliseconds of done, killed and cancelled ones or null, limit. */
-export const vacuumQuery: FixedQuery<{ deleted: number }> = callOf<{ deleted: number }>(
-  'vacuum_queue',
-  'vacuum_queue as deleted',
-  ['text', 'float8', 'float8', 'float8', 'int4'],
-)
+/** What a vacuum deleted, and before when (milliseconds since the epoch) no done task is left; null when none were asked for. */
+export interface VacuumRow {
+  readonly deleted: number
+  readonly done_to: number | null
+}
+
+/**
+ * Deletes finished tasks of a queue: name, spans in milliseconds of done, killed and cancelled ones or null, limit, from
+ * when on there may be done ones or null.
+ */
+export const vacuumQuery: FixedQuery<VacuumRow> = callOf<VacuumRow>('vacuum_queue', 'deleted, done_to', [
+  'text',
+  'float8',
+  'float8',
+  'float8',
+  'int4',
+  'float8',
+])
 
 /** Hands out tasks of a queue again. */
 export function resumeQueueQuery(schema: string, queue: string): CompiledQuery<unknown> {

@@ -20,12 +20,18 @@ export interface BeatRow {
   readonly command: number | null
 }
 
+/** From where the next one goes on, and whether to do so soon. */
+export interface TidyRow {
+  readonly after: string
+  readonly more: boolean
+}
+
 const register = callOf<unknown>('register', '1', ['uuid', 'text', 'text[]', 'int4', 'jsonb'])
 const beat = callOf<BeatRow>('beat', 'held, lost, cancelled, paused, command', ['uuid', 'int4', 'uuid[]', 'int8[]'])
 const deregister = callOf<unknown>('deregister', '1', ['uuid'])
 const sweep = callOf<SweepReport>('sweep', 'instances, recovered, killed, more', ['int4', 'int4', 'int4'])
 const roll = callOf<unknown>('roll', '1', ['int4'])
-const tidy = callOf<unknown>('tidy', '1', ['int4'])
+const tidy = callOf<TidyRow>('tidy', 'after, more', ['int4', 'text'])
 
 /** Stores an instance and starts its lease. */
 export function registerQuery(schema: string, worker: WorkerRegistration, about: WorkerAbout): CompiledQuery<unknown> {
@@ -52,7 +58,10 @@ export function rollQuery(schema: string): CompiledQuery<unknown> {
   return roll(schema, [ROLLED])
 }
 
-/** Forgets what stands for nothing any more. */
-export function tidyQuery(schema: string): CompiledQuery<unknown> {
-  return tidy(schema, [TIDIED])
+/**
+ * Forgets what stands for nothing any more.
+ * @param after Where the one before stopped.
+ */
+export function tidyQuery(schema: string, after: string | null): CompiledQuery<TidyRow> {
+  return tidy(schema, [TIDIED, after])
 }

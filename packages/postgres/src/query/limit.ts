@@ -3,6 +3,7 @@ import type { LimitRequest } from '@q/core'
 import type { CompiledQuery } from 'kysely'
 import { column } from '../columns.ts'
 import { callOf } from '../connection/call.ts'
+import { isToken, isUuid } from '../cursor.ts'
 
 /** What became of one request: its place in the batch, from 1. */
 export interface LimitRow {
@@ -25,7 +26,7 @@ export function acquireQuery(schema: string, requests: readonly LimitRequest[]):
     requests.map((request) => request.key),
     requests.map((request) => request.limit),
     column(requests, (request) => (request.kind === 'rate' ? request.periodMs : null)),
-    column(requests, (request) => (request.kind === 'concurrency' ? request.id : null)),
-    column(requests, (request) => (request.kind === 'concurrency' ? request.token : null)),
+    column(requests, (request) => (request.kind === 'concurrency' && isUuid(request.id) ? request.id : null)),
+    column(requests, (request) => (request.kind === 'concurrency' && isToken(request.token) ? request.token : null)),
   ])
 }

@@ -1,18 +1,8 @@
 /** The calls of `push` and `push_keyed`, for tasks whose lanes are known. */
 import type { CompiledQuery } from 'kysely'
-import type { TaskColumns } from '../columns.ts'
+import type { PushRow, TaskColumns } from '../columns.ts'
 import { KEY_TYPES, TASK_TYPES, valuesOf } from '../columns.ts'
 import { callOf } from '../connection/call.ts'
-
-/**
- * A task that was not stored: its place in the batch, from 1, and the id that exists; outcome 1 duplicate, 2 replaced.
- * Place 0: a lane is not what this process thinks, nothing was stored.
- */
-export interface PushRow {
-  readonly ord: number
-  readonly existing: string
-  readonly outcome: number
-}
 
 const plain = callOf<PushRow>('push', 'ord, existing, outcome', TASK_TYPES)
 const keyed = callOf<PushRow>('push_keyed', 'ord, existing, outcome', [...TASK_TYPES, ...KEY_TYPES, 'boolean'])

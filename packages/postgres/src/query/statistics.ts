@@ -41,9 +41,9 @@ export interface QueueRow extends StatusRow {
   readonly today: number
 }
 
-/** All queues by name. */
-export function queuesQuery(schema: string): CompiledQuery<QueueRow> {
-  return sql<QueueRow>`select * from ${sql.id(schema, 'list_queues')}()`.compile(compiler)
+/** All queues by name, or one of them. */
+export function queuesQuery(schema: string, queue: string | null): CompiledQuery<QueueRow> {
+  return sql<QueueRow>`select * from ${sql.id(schema, 'list_queues')}(${queue})`.compile(compiler)
 }
 
 /** Events of one span: the sums that were folded, or one slot of what was not. */

@@ -2,9 +2,13 @@
 
 const COLUMNS = `
   ord int4, id uuid, token int8, lane int4, priority int2, attempt int2, crashes int2, run_at float8, max_attempts int2,
-  codec text, payload bytea, metadata jsonb, checkpoint bytea, timeout_ms float8, deadline_in_ms float8
+  codec text, payload bytea, metadata jsonb, checkpoint bytea, timeout_ms float8, deadline_in_ms float8,
+  run uuid, node text, index int4, workflow text, status int2, cancelling boolean
 `
 const LIMITS = `(t.limits->>'timeoutMs')::float8, (t.limits->>'deadline')::float8 - date_part('epoch', p_now) * 1000`
+/** The step that a task is, of which workflow, and how its run stands. */
+const STEP = 't.run, t.node, t.index, r.workflow, r.status'
+const RUN = 'left join lateral (select r.workflow, r.status from run r where r.id = t.run offset 0) as r on true'
 /** Places on disk of the first tasks of a lane that are due and meet a condition, locked, and how many failed before. */
 const find = (where: string): string => `
         select array_agg(f.ctid), count(*) filter (where f.state = 3) into v_rows, v_failing
@@ -32,25 +36,29 @@ begin
     -- three small statements cost half of what one with three parts does
     update live v set token = v_token, state = 1, attempt = v.attempt + 1
      where v.ctid = p_rows[1]
-    returning v.id, v.run_at, v.attempt, v.crashes, v.checkpoint into v_one;
-    insert into claim (token, instance, worker, ids) values (v_token, p_instance, p_worker, array[v_one.id]);
+    returning v.id, v.run_at, v.attempt, v.crashes, v.checkpoint, v.cancelling into v_one;
+    insert into claim (token, instance, worker, lane, from_at, to_at, ids)
+      values (v_token, p_instance, p_worker, p_lane, v_one.run_at, v_one.run_at, array[v_one.id]);
     return query
       select p_ord, v_one.id, v_token, p_lane, p_priority, v_one.attempt, v_one.crashes, (extract(epoch from v_one.run_at) * 1000)::float8,
-             t.max_attempts, t.codec, t.payload, t.metadata, v_one.checkpoint, ${LIMITS}
-        from task t where t.id = v_one.id;
+             t.max_attempts, t.codec, t.payload, t.metadata, v_one.checkpoint, ${LIMITS},
+             ${STEP}, v_one.cancelling
+        from task t ${RUN} where t.id = v_one.id;
     return;
   end if;
   return query
     with claimed as (
       update live v set token = v_token, state = 1, attempt = v.attempt + 1
        where v.ctid = any (p_rows)
-      returning v.id, v.run_at, v.attempt, v.crashes, v.checkpoint
+      returning v.id, v.run_at, v.attempt, v.crashes, v.checkpoint, v.cancelling
     ), held as (
-      insert into claim (token, instance, worker, ids) select v_token, p_instance, p_worker, array_agg(c.id order by c.id) from claimed c
+      insert into claim (token, instance, worker, lane, from_at, to_at, ids)
+        select v_token, p_instance, p_worker, p_lane, min(c.run_at), max(c.run_at), array_agg(c.id order by c.id) from claimed c
     )
     select p_ord, c.id, v_token, p_lane, p_priority, c.attempt, c.crashes, (extract(epoch from c.run_at) * 1000)::float8,
-           t.max_attempts, t.codec, t.payload, t.metadata, c.checkpoint, ${LIMITS}
-      from claimed c join task t on t.id = c.id
+           t.max_attempts, t.codec, t.payload, t.metadata, c.checkpoint, ${LIMITS},
+           ${STEP}, c.cancelling
+      from claimed c join task t on t.id = any (array[c.id]) ${RUN}
      order by c.run_at, c.id;
 end $$;
 

@@ -1,7 +1,41 @@
-/** What people do to tasks, queues and workers from outside. Rows of `live` are locked in id order, as by a settlement. */
+/**
+ * What people do to tasks, queues and workers from outside. Rows of `live` are locked in id order, as by a settlement.
+ *
+ * Whoever meets a row that a transaction of somebody else holds waits for three seconds and then says whose it is.
+ */
+
+/** Ends a function whose locks wait for three seconds at most. */
+export const namingHeld = (ids: string): string => `exception when lock_not_available then
+  perform raise_held(${ids});`
+
+/** Which of some tasks have a row in a table that another transaction has locked. */
+const locked = (table: string): string => `
+create function locked_${table}(p_ids uuid[]) returns uuid[]
+language plpgsql %PINNED% as $$
+declare
+  v_free uuid[] := array(
+    select v.id from unnest(p_ids) as s(id) join ${table} v on v.id = any (array[s.id]) for update of v skip locked);
+begin
+  return array(
+    select s.id from unnest(p_ids) as s(id)
+     where not (s.id = any (v_free)) and exists (select from ${table} v where v.id = s.id offset 0));
+end $$;`
 
 /** SQL of this file. */
 export const control: string = `
+-- These wait for nobody.${['live', 'outcome', 'idempotency', 'uniqueness'].map(locked).join('')}
+
+-- Raises Q0003, naming those of the tasks that another transaction holds.
+create function raise_held(p_ids uuid[]) returns void
+language plpgsql %PINNED% as $$
+declare
+  v_held uuid[] := locked_live(p_ids) || locked_outcome(p_ids) || locked_idempotency(p_ids) || locked_uniqueness(p_ids);
+begin
+  raise exception 'another transaction holds %',
+    coalesce((select 'task ' || string_agg(h.id::text, ', ') from (select distinct h.id from unnest(v_held) as h(id) order by 1 limit 3) as h),
+             'what belongs to task ' || array_to_string(p_ids[:3], ', ')) using errcode = 'Q0003';
+end $$;
+
 -- Answers, here and in removal.ts: 0 unknown, 1 applied, 2 busy, 3 ended, 4 cancelling.
 
 -- Changes a task that waits. p_change: what changes: priority, maxAttempts, metadata, due ("at" or "afterMs"),
@@ -33,24 +67,28 @@ begin
     nullif(jsonb_strip_nulls(limits_at(coalesce(v_task.limits, '{}') || coalesce(p_change->'limits', '{}'), v_now)), '{}'));
   perform pg_notify(%CHANNEL%, v_task.queue);
   return 1;
+${namingHeld('array[p_id]')}
 end $$;
 
--- Ends tasks that wait and notes those that are held. p_ids are distinct and sorted. Those not returned are unknown.
+-- Ends tasks that wait and notes those that are held; steps that wait are noted and due, to be ended by who claims them. p_ids are distinct and sorted. Those not returned are unknown.
 create function cancel(p_ids uuid[], p_error jsonb) returns table (id uuid, answer int2)
 language plpgsql %PINNED% set lock_timeout = '3s' as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
   v_news int4[];
+  v_due int4[];
   v_ended uuid[];
 begin
-  perform from unnest(p_ids) as s(id) join live v on v.id = s.id for update of v;
+  -- those held first: their settlement may want a key that a push holds, and that push what waits
+  perform from unnest(p_ids) as s(id) join live v on v.id = any (array[s.id]) and v.state in (1, 2) for update of v;
+  perform from unnest(p_ids) as s(id) join live v on v.id = any (array[s.id]) for update of v;
   with ended as (
-    delete from live v using unnest(p_ids) as s(id) where v.id = s.id and v.state in (0, 3)
-    returning v.id, v.lane, v.state, v.attempt, v.crashes, v.run_at
+    delete from live v using unnest(p_ids) as s(id) where v.id = any (array[s.id]) and v.state in (0, 3) and not v.step
+    returning v.id, v.lane, v.token, v.state, v.attempt, v.crashes, v.run_at
   ), kept as (
-    insert into outcome (id, lane, status, attempt, crashes, token, run_at, finished_at, error)
-      select e.id, e.lane, 6, e.attempt, e.crashes, 0, e.run_at, v_now, p_error from ended e
+    insert into outcome (id, lane, status, attempt, crashes, token, run_at, finished_at, error, settled)
+      select e.id, e.lane, 6, e.attempt, e.crashes, 0, e.run_at, v_now, p_error, nullif(e.token, 0) from ended e
   ), tallied as (
     insert into tally (lane, minute, cancelled, unfinished, failing)
       select e.lane, minute_of(v_now), count(*), -count(*), -count(*) filter (where e.state = 3) from ended e group by e.lane
@@ -59,7 +97,7 @@ begin
 
   with asked as (
     update live v set cancelling = true from unnest(p_ids) as s(id)
-     where v.id = s.id and v.state in (1, 2) and not v.cancelling returning v.id, v.lane
+     where v.id = any (array[s.id]) and (v.state in (1, 2) or v.step) and not v.cancelling returning v.id, v.lane
   ), noted as (
     insert into cancellation as x (id, error, at) select a.id, p_error, v_now from asked a
       on conflict (id) do update set error = excluded.error, at = excluded.at
@@ -67,43 +105,46 @@ begin
   select array_agg(distinct a.lane) into v_news from asked a;
   perform pg_notify(%CHANNEL%, %NEWS% || q.queue) from (select distinct l.queue from lane l where l.id = any (v_news)) as q;
 
+  with hastened as (
+    update live v set run_at = v_now from unnest(p_ids) as s(id)
+     where v.id = any (array[s.id]) and v.step and v.state in (0, 3) and v.run_at > v_now returning v.lane
+  )
+  select array_agg(distinct h.lane) into v_due from hastened h;
+  perform pg_notify(%CHANNEL%, q.queue) from (select distinct l.queue from lane l where l.id = any (v_due)) as q;
+
   return query select e.id, 1::int2 from unnest(v_ended) as e(id);
   return query
     select s.id, case when v.id is not null then 4 else 3 end::int2
-      from unnest(p_ids) as s(id) left join live v on v.id = s.id left join outcome o on o.id = s.id
+      from unnest(p_ids) as s(id)
+      left join lateral (select v.id from live v where v.id = s.id offset 0) as v on true
+      left join lateral (select o.id from outcome o where o.id = s.id offset 0) as o on true
      where (v.id is not null or o.id is not null) and not (s.id = any (v_ended));
+${namingHeld('p_ids')}
 end $$;
 
--- Tasks that wait are due now; those that ended live again. p_ids are distinct and sorted. Those not returned are unknown.
--- Answers 1 resumed, 2 busy.
-create function resume_tasks(p_ids uuid[]) returns table (id uuid, answer int2)
-language plpgsql %PINNED% set lock_timeout = '3s' as $$
+-- Gives tasks that have ended a new life: those that are steps, or those that are none.
+create function revive(p_ids uuid[], p_steps boolean) returns table (id uuid)
+language plpgsql as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
-  v_lanes int4[];
 begin
-  perform from unnest(p_ids) as s(id) join live v on v.id = s.id for update of v;
-  perform from unnest(p_ids) as s(id) join outcome o on o.id = s.id for update of o;
-  return query
-    select v.id, case when v.state in (0, 3) then 1 else 2 end::int2 from unnest(p_ids) as s(id) join live v on v.id = s.id;
-  update live v set run_at = v_now from unnest(p_ids) as s(id) where v.id = s.id and v.state in (0, 3) and v.run_at > v_now;
-
   return query
     with gone as (
-      delete from outcome o using unnest(p_ids) as s(id) where o.id = s.id returning o.*
+      delete from outcome o using unnest(p_ids) as s(id) where o.id = any (array[s.id]) and o.step = p_steps returning o.*
     ), kept as (
       insert into attempt (id, token, lane, attempt, result, worker, ran_ms, ended_at, error)
         select g.id, g.token, g.lane, g.attempt, g.status, g.worker, g.ran_ms, g.finished_at, g.error from gone g where g.token <> 0
       on conflict do nothing
     ), living as (
-      insert into live (id, lane, run_at, error) select g.id, t.lane, v_now, g.error from gone g join task t on t.id = g.id
+      insert into live (id, lane, run_at, token, step, error)
+        select g.id, t.lane, v_now, coalesce(g.settled, 0), g.step, g.error from gone g join task t on t.id = any (array[g.id])
       returning live.id, live.lane
     ), freed as (
       update task t set limits = nullif(t.limits - 'deadline', '{}')
-        from gone g where t.id = g.id and (t.limits->>'deadline')::float8 <= date_part('epoch', v_now) * 1000
+        from gone g where t.id = any (array[g.id]) and (t.limits->>'deadline')::float8 <= date_part('epoch', v_now) * 1000
     ), forgotten as (
-      delete from cancellation x using gone g where x.id = g.id
+      delete from cancellation x using gone g where x.id = any (array[g.id])
     ), moves as (
       select g.lane, 0 as n, g.status from gone g union all select l.lane, 1, null from living l
     ), tallied as (
@@ -112,10 +153,36 @@ begin
                array[count(*) filter (where m.status = 4), count(*) filter (where m.status = 5), count(*) filter (where m.status = 6)]
           from moves m group by m.lane
     )
-    select l.id, 1::int2 from living l;
+    select l.id from living l;
+end $$;
 
-  select array_agg(distinct v.lane) into v_lanes from unnest(p_ids) as s(id) join live v on v.id = s.id and v.state in (0, 3);
+-- Tasks that wait are due now; those that ended live again. p_ids are distinct and sorted. Those not returned are unknown.
+-- Answers 1 resumed, 2 busy: held, or a step.
+create function resume_tasks(p_ids uuid[]) returns table (id uuid, answer int2)
+language plpgsql %PINNED% set lock_timeout = '3s' as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_lanes int4[];
+begin
+  perform from unnest(p_ids) as s(id) join live v on v.id = any (array[s.id]) for update of v;
+  perform from unnest(p_ids) as s(id) join outcome o on o.id = any (array[s.id]) for update of o;
+  return query
+    select v.id, case when v.state in (0, 3) and not v.step then 1 else 2 end::int2
+      from unnest(p_ids) as s(id) join live v on v.id = any (array[s.id])
+    union all
+    select o.id, 2::int2 from unnest(p_ids) as s(id) join outcome o on o.id = any (array[s.id]) and o.step;
+  update live v set run_at = v_now
+    from unnest(p_ids) as s(id)
+   cross join lateral (select w.ctid, w.state, w.run_at from live w where w.id = s.id and not w.step offset 0) as w
+   where v.ctid = w.ctid and w.state in (0, 3) and w.run_at > v_now;
+  return query select r.id, 1::int2 from revive(p_ids, false) as r;
+
+  select array_agg(distinct v.lane) into v_lanes
+    from unnest(p_ids) as s(id) cross join lateral (select v.lane, v.state from live v where v.id = s.id and not v.step offset 0) as v
+   where v.state in (0, 3);
   perform pg_notify(%CHANNEL%, q.queue) from (select distinct l.queue from lane l where l.id = any (v_lanes)) as q;
+${namingHeld('p_ids')}
 end $$;
 
 create function pause_queue(p_queue text, p_by text, p_reason text) returns void

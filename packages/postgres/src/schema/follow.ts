@@ -1,8 +1,7 @@
 /** `settle_with`: settlements that bring follow-on tasks, which are stored if and only if their settlement is applied. */
 import { LANES_FIT } from './push.ts'
 
-const settlements =
-  'p_ids, p_tokens, p_kinds, p_ran, p_delays, p_codecs, p_bytes, p_errors, p_prints, p_done_claims, p_mixed'
+const settlements = 'p_ids, p_tokens, p_kinds, p_ran, p_delays, p_codecs, p_bytes, p_errors, p_prints, p_done_claims'
 
 /** SQL of this file. */
 export const follow: string = `
@@ -10,12 +9,12 @@ export const follow: string = `
 -- belongs to. Duplicates are skipped. One row with ord 0: a lane is not what the caller thinks, nothing was changed.
 create function settle_with(
   p_ids uuid[], p_tokens int8[], p_kinds int2[], p_ran int4[], p_delays float8[], p_codecs text[], p_bytes bytea[], p_errors jsonb[],
-  p_prints text[], p_done_claims int8[], p_mixed boolean,
+  p_prints text[], p_done_claims int8[],
   f_of int4[], f_ids uuid[], f_lanes int4[], f_at float8[], f_delay float8[], f_max_attempts int2[], f_codecs text[],
   f_payloads bytea[], f_metadata jsonb[], f_limits jsonb[],
   p_known int4[], p_queues text[], p_priorities int2[], p_trusted boolean, f_keys text[], f_uniques jsonb[], f_rounds int4[]
 ) returns table (ord int4, answer int4)
-language plpgsql %PINNED% as $$
+language plpgsql %PINNED% set lock_timeout = '3s' as $$
 #variable_conflict use_column
 declare
   v_row record;

@@ -41,6 +41,59 @@ begin
   end if;
 end $$;
 
+-- Raises an error that says of each task that is to blame what is wrong: {id: sentence}.
+create function refuse(p_code text, p_tasks jsonb) returns void
+language plpgsql as $$
+begin
+  raise exception '%', (select string_agg(distinct r.value, ' and ') from (select * from jsonb_each_text(p_tasks) limit 3) as r)
+    using errcode = p_code, detail = p_tasks::text;
+end $$;
+
+-- Which of some tasks have an id or a key that another transaction has taken and not ended: {id: sentence}. Looks at each
+-- for a moment, and stops after a hundred. Keeps nothing.
+create function held_keys(p_ids uuid[], p_lanes int4[], p_known int4[], p_queues text[], p_keys text[], p_uniques jsonb[]) returns jsonb
+language plpgsql %PINNED% set lock_timeout = '10ms' as $$
+declare
+  v_row record;
+  v_held text[] := '{}';
+  v_tasks jsonb := '{}';
+  v_at text;
+begin
+  for v_row in
+    select s.id, s.lane, s.key, s.u, k.queue from unnest(p_ids, p_lanes, p_keys, p_uniques) as s(id, lane, key, u)
+      join unnest(p_known, p_queues) as k(lane, queue) on k.lane = s.lane
+  loop
+    exit when cardinality(v_held) >= 100;
+    v_at := null;
+    begin
+      if v_row.key is not null then
+        v_at := format('key "%s" in queue "%s"', v_row.key, v_row.queue);
+        if v_at = any (v_held) then raise lock_not_available; end if;
+        insert into idempotency (queue, key, id, digest) values (v_row.queue, v_row.key, v_row.id, '') on conflict do nothing;
+      end if;
+      if v_row.u is not null then
+        v_at := format('unique key "%s" in queue "%s"', v_row.u->>'key', v_row.queue);
+        if v_at = any (v_held) then raise lock_not_available; end if;
+        insert into uniqueness (queue, key, id, unfinished, until) values (v_row.queue, v_row.u->>'key', v_row.id, true, '-infinity') on conflict do nothing;
+        perform from uniqueness x where (x.queue, x.key) = (v_row.queue, v_row.u->>'key') for update;
+        if (v_row.u->>'replace')::boolean then
+          perform from uniqueness x join live v on v.id = x.id
+            where (x.queue, x.key) = (v_row.queue, v_row.u->>'key') and v.state in (0, 3) for update of v;
+        end if;
+      end if;
+      v_at := format('id %s', v_row.id);
+      insert into task (id, lane, created_at, codec, payload) values (v_row.id, v_row.lane, '-infinity', '', '') on conflict do nothing;
+      raise exception using errcode = 'Q0000';
+    exception
+      when lock_not_available then
+        v_held := v_held || v_at;
+        v_tasks := v_tasks || jsonb_build_object(v_row.id, format('another transaction that is still open holds %s', v_at));
+      when sqlstate 'Q0000' then null;
+    end;
+  end loop;
+  return v_tasks;
+end $$;
+
 -- One round: ids, keys and unique keys are distinct. See push_keyed.
 create function push_round(${columns}, p_keys text[], p_uniques jsonb[], p_skip_conflicts boolean)
 returns table (ord int4, existing uuid, outcome int2)
@@ -50,6 +103,7 @@ declare
   v_now timestamptz := clock_timestamp();
   v_noted uuid[] := '{}';
   v_out uuid[] := '{}';
+  v_wrong jsonb := '{}';
   v_row record;
   v_left record;
 begin
@@ -60,7 +114,7 @@ begin
         select k.queue, s.key, s.id, digest_of(s.codec, s.payload)
           from unnest(p_ids, p_lanes, p_keys, p_codecs, p_payloads) as s(id, lane, key, codec, payload)
           join unnest(p_known, p_queues) as k(lane, queue) on k.lane = s.lane
-         where s.key is not null and not exists (select from task t where t.id = s.id)
+         where s.key is not null and not exists (select from task t where t.id = s.id offset 0)
          order by k.queue, s.key
         on conflict do nothing
       returning id
@@ -75,7 +129,7 @@ begin
        where s.key is not null and (i.id <> s.id or i.digest <> digest_of(s.codec, s.payload))
     loop
       if v_row.differs and not p_skip_conflicts then
-        raise exception 'idempotency key "%" was used in queue "%" with another payload', v_row.key, v_row.queue using errcode = 'Q0001';
+        v_wrong := v_wrong || jsonb_build_object(v_row.id, format('idempotency key "%s" was used in queue "%s" with another payload', v_row.key, v_row.queue));
       end if;
       if v_row.existing <> v_row.id then
         v_out := v_out || v_row.id;
@@ -83,6 +137,7 @@ begin
         return next;
       end if;
     end loop;
+    if v_wrong <> '{}' then perform refuse('Q0001', v_wrong); end if;
   end if;
 
   if p_uniques is not null then
@@ -90,15 +145,11 @@ begin
       select k.queue, s.u->>'key', s.id, (s.u->>'unfinished')::boolean, v_now + (s.u->>'windowMs')::float8 * interval '1 millisecond'
         from unnest(p_ids, p_lanes, p_uniques) as s(id, lane, u)
         join unnest(p_known, p_queues) as k(lane, queue) on k.lane = s.lane
-       where s.u is not null and not (s.id = any (v_out)) and not exists (select from task t where t.id = s.id)
-       order by k.queue, s.u->>'key'
-      on conflict do nothing;
-    -- from here on nobody else decides about these keys
-    perform from (
-        select k.queue, s.u->>'key' as key
-          from unnest(p_lanes, p_uniques) as s(lane, u) join unnest(p_known, p_queues) as k(lane, queue) on k.lane = s.lane
-         where s.u is not null order by 1, 2 offset 0
-      ) as s cross join lateral (select from uniqueness x where (x.queue, x.key) = (s.queue, s.key) for update) as held;
+       where s.u is not null and not (s.id = any (v_out)) and not exists (select from task t where t.id = s.id offset 0)
+         and not ((s.u->>'replace')::boolean and exists (select from replaced r where r.id = s.id offset 0))
+       order by k.queue collate "C", (s.u->>'key') collate "C"
+      -- taken or locked one by one, in this order; from here on nobody else decides about these keys
+      on conflict (queue, key) do update set unfinished = excluded.unfinished where false;
     perform from (
         select u.id
           from unnest(p_lanes, p_uniques) as s(lane, u) join unnest(p_known, p_queues) as k(lane, queue) on k.lane = s.lane
@@ -106,14 +157,26 @@ begin
          where (s.u->>'replace')::boolean order by 1 offset 0
       ) as h cross join lateral (select from live v where v.id = h.id and v.state in (0, 3) for update) as waiting;
 
+    -- a push that is sent again has had its effect
+    for v_row in
+      select s.ord::int4 as ord, s.id, r.task
+        from unnest(p_ids, p_uniques) with ordinality as s(id, u, ord) join replaced r on r.id = any (array[s.id])
+       where (s.u->>'replace')::boolean and not (s.id = any (v_out)) and not exists (select from task t where t.id = s.id offset 0)
+    loop
+      v_out := v_out || v_row.id;
+      ord := v_row.ord; existing := v_row.task; outcome := 2;
+      return next;
+    end loop;
+
     for v_row in
       select s.ord::int4 as ord, s.id, k.queue, s.u, u.id as holder, v.id is not null and v.state in (0, 3) as waits,
              t.id is not null and (u.until > v_now or v.id is not null and (u.unfinished or v.state in (0, 3))) as holds
         from unnest(p_ids, p_lanes, p_uniques) with ordinality as s(id, lane, u, ord)
         join unnest(p_known, p_queues) as k(lane, queue) on k.lane = s.lane
         cross join lateral (select x.id, x.unfinished, x.until from uniqueness x where (x.queue, x.key) = (k.queue, s.u->>'key') offset 0) as u
-        left join task t on t.id = u.id left join live v on v.id = u.id
-       where s.u is not null and u.id <> s.id and not (s.id = any (v_out)) and not exists (select from task x where x.id = s.id)
+        left join lateral (select t.id from task t where t.id = u.id offset 0) as t on true
+        left join lateral (select v.id, v.state from live v where v.id = u.id offset 0) as v on true
+       where s.u is not null and u.id <> s.id and not (s.id = any (v_out)) and not exists (select from task x where x.id = s.id offset 0)
     loop
       if v_row.holds and not (v_row.waits and (v_row.u->>'replace')::boolean) then
         v_out := v_out || v_row.id;
@@ -130,6 +193,7 @@ begin
              else v_now + coalesce(greatest(0, p_delay[v_row.ord]), 0) * interval '1 millisecond' end,
         p_max_attempts[v_row.ord], p_codecs[v_row.ord], p_payloads[v_row.ord], p_metadata[v_row.ord],
         limits_at(p_limits[v_row.ord], v_now));
+      insert into replaced (id, task, at) values (v_row.id, v_row.holder, v_now);
       v_out := v_out || v_row.id;
       ord := v_row.ord; existing := v_row.holder; outcome := 2;
       return next;
@@ -137,7 +201,7 @@ begin
     perform pg_notify(%CHANNEL%, q) from unnest(p_queues) as q where cardinality(v_out) > 0;
     -- what was kept out leaves no key behind
     delete from idempotency i using unnest(p_ids, p_lanes, p_keys) as s(id, lane, key), unnest(p_known, p_queues) as k(lane, queue)
-     where k.lane = s.lane and (i.queue, i.key) = (k.queue, s.key) and s.id = any (v_noted) and s.id = any (v_out);
+     where k.lane = s.lane and i.queue = any (array[k.queue]) and i.key = any (array[s.key]) and s.id = any (v_noted) and s.id = any (v_out);
   end if;
 
   if cardinality(v_out) = 0 then
@@ -160,8 +224,8 @@ begin
               v_left.metadata, v_left.limits, p_known, p_queues, p_priorities, true) as p;
 end $$;
 
--- Waits at most three seconds for keys that a transaction under way has taken. Raises Q0001 for a key that was used with
--- another payload, and Q0002, naming the key, when it waited in vain.
+-- Waits at most three seconds for keys that a transaction under way has taken. Raises, saying of each task that is to
+-- blame what is wrong: Q0001 for a key that was used with another payload, Q0002 when it waited in vain.
 -- As push; besides: p_uniques: {"key", "unfinished", "windowMs", "replace"}. p_rounds: null, or from 1: a task that shares its
 -- id or a key with an earlier one is in a later round. p_skip_conflicts: a key used with another payload is a duplicate
 -- instead of an error (follow-on tasks). outcome: 1 duplicate, 2 replaced.
@@ -172,7 +236,7 @@ language plpgsql %PINNED% set lock_timeout = '3s' as $$
 #variable_conflict use_column
 declare
   v_round record;
-  v_key text;
+  v_held jsonb;
 begin
   if not (p_trusted or ${LANES_FIT}) then
     ord := 0;
@@ -200,9 +264,8 @@ begin
                       p_skip_conflicts) as p;
   end loop;
 exception when lock_not_available then
-  select string_agg(format('"%s"', k.key), ', ') into v_key
-    from (select distinct coalesce(s.key, s.u->>'key') as key from unnest(p_keys, p_uniques) as s(key, u)
-           where coalesce(s.key, s.u->>'key') is not null limit 3) as k;
-  raise exception 'another transaction that is still open holds a key of this push (%)', v_key using errcode = 'Q0002';
+  v_held := held_keys(p_ids, p_lanes, p_known, p_queues, p_keys, p_uniques);
+  if v_held = '{}' then raise; end if;
+  perform refuse('Q0002', v_held);
 end $$;
 `

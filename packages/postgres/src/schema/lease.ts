@@ -36,10 +36,12 @@ begin
   if cardinality(p_ids) > 0 then
     select array_agg(s.id) filter (where v.id is null), array_agg(v.id) filter (where v.cancelling), array_agg(v.id) filter (where v.state = 1)
       into lost, cancelled, v_queued
-      from unnest(p_ids, p_tokens) as s(id, token) left join live v on v.id = s.id and v.token = s.token and v.state in (1, 2);
+      from unnest(p_ids, p_tokens) as s(id, token)
+      left join live v on v.id = any (array[s.id]) and v.token = s.token and v.state in (1, 2);
     if held and v_queued is not null then
       update live v set state = 2
-       where v.ctid = any (array(select w.ctid from unnest(v_queued) as q(id) join live w on w.id = q.id and w.state = 1 for update of w skip locked));
+       where v.ctid = any (array(
+         select w.ctid from unnest(v_queued) as q(id) join live w on w.id = any (array[q.id]) and w.state = 1 for update of w skip locked));
     end if;
   end if;
   paused := array(select p.queue from pause p where p.queue = any (v_queues));
@@ -58,7 +60,7 @@ declare
   v_stuck boolean := false;
 begin
   perform from instance where id = p_id for update;
-  for v_claim in select c.token, c.ids, c.worker from claim c where c.instance = p_id order by c.token loop
+  for v_claim in select c.token, c.ids, c.worker from claim c where c.instance = p_id order by c.instance, c.token loop
     select * into v_back from take_back(v_claim.token, v_claim.ids, v_claim.worker, false, 0, 0);
     v_lanes := v_lanes || v_back.lanes;
     v_stuck := v_stuck or v_back.stuck;

@@ -35,7 +35,10 @@ language sql stable as $$
 $$;
 
 create function lanes_of(p_queue text) returns int4[]
-language sql stable %PINNED% as $$ select coalesce(array_agg(l.id), '{}') from lane l where p_queue is null or l.queue = p_queue $$;
+language sql stable %PINNED% as $$
+  select coalesce(array_agg(l.id), '{}')
+    from (select id from lane where p_queue is null union all select id from lane where queue = p_queue) as l
+$$;
 
 ${SOURCES.map(sourceSql).join('')}
 -- Tasks that are held, found through their claims; past 10,000 of them, or as many claims, through the
@@ -72,7 +75,7 @@ create function list_tasks(
 ) returns table (
   at_us int8, id uuid, queue text, priority int2, state int2, attempt int2, crashes int2, max_attempts int2,
   created_at float8, run_at float8, finished_at float8, codec text, payload bytea, metadata jsonb, limits jsonb,
-  result_codec text, result bytea, error jsonb, cancelling boolean, done float8, total float8, note text
+  result_codec text, result bytea, error jsonb, cancelling boolean, done float8, total float8, note text, run uuid, node text, index int4
 )
 language plpgsql stable %PINNED% as $$
 #variable_conflict use_column
@@ -86,13 +89,13 @@ begin
          t.max_attempts, ${ms('t.created_at')}, ${ms('coalesce(o.run_at, v.run_at)')}, ${ms('o.finished_at')},
          t.codec, t.payload, t.metadata, t.limits, o.codec, o.result, coalesce(o.error, v.error),
          v.cancelling,
-         g.done, g.total, g.note
+         g.done, g.total, g.note, t.run, t.node, t.index
     from found f
     left join live v on v.ctid = f.place and p_source not in ('list_ended', 'list_bad')
     left join outcome o on o.ctid = f.place and p_source in ('list_ended', 'list_bad')
-    left join task t on t.id = coalesce(v.id, o.id)
+    left join task t on t.id = any (array[coalesce(v.id, o.id)])
     left join lane l on l.id = coalesce(v.lane, o.lane)
-    left join progress g on g.id = coalesce(v.id, o.id)
+    left join progress g on g.id = any (array[coalesce(v.id, o.id)])
    order by f.ord;
 end $$;
 

@@ -5,6 +5,7 @@
  */
 import { claim } from './claim.ts'
 import { control } from './control.ts'
+import { counters } from './counters.ts'
 import { enqueue } from './enqueue.ts'
 import { events } from './events.ts'
 import { follow } from './follow.ts'
@@ -12,13 +13,22 @@ import { keyed } from './keyed.ts'
 import { lease } from './lease.ts'
 import { limit } from './limit.ts'
 import { listing } from './listing.ts'
+import { mailbox } from './mailbox.ts'
 import { overview } from './overview.ts'
+import { pages } from './pages.ts'
 import { push } from './push.ts'
 import { removal } from './removal.ts'
 import { reports } from './reports.ts'
+import { runEnd } from './run-end.ts'
+import { runReads } from './run-reads.ts'
+import { runRemoval } from './run-removal.ts'
+import { runTables } from './run-tables.ts'
+import { runs } from './runs.ts'
+import { settleSteps } from './settle-steps.ts'
 import { settle } from './settle.ts'
 import { checkSchemaName, DEFAULT_SCHEMA, inSchema, quoteIdentifier } from './sql.ts'
 import { statistics } from './statistics.ts'
+import { steps } from './steps.ts'
 import { sweep } from './sweep.ts'
 import { tables } from './tables.ts'
 
@@ -36,12 +46,17 @@ const SOURCES: readonly MigrationSource[] = [
     breaking: true,
     text: [
       tables,
+      counters,
+      runTables,
       push,
       keyed,
       enqueue,
       claim,
       settle,
       follow,
+      runEnd,
+      steps,
+      settleSteps,
       lease,
       sweep,
       control,
@@ -52,6 +67,11 @@ const SOURCES: readonly MigrationSource[] = [
       overview,
       reports,
       events,
+      runReads,
+      runs,
+      runRemoval,
+      mailbox,
+      pages,
     ].join('\n'),
   },
 ]

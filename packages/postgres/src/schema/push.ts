@@ -12,7 +12,10 @@ export const LANES_FIT: string = `(select count(*) = cardinality(p_known)
 const ONE_LANE_FITS = `exists (select from lane l where l.id = p_known[1] and l.queue = p_queues[1] and l.priority = p_priorities[1] and not l.quarantine)`
 
 /** When a task is due. */
-const runAt = (at: string, delay: string): string => `case when ${at} is not null then to_timestamp(${at} / 1000.0)
+export const runAt = (
+  at: string,
+  delay: string,
+): string => `case when ${at} is not null then to_timestamp(${at} / 1000.0)
                 when ${delay} > 0 then v_now + ${delay} * interval '1 millisecond'
                 else v_now end`
 

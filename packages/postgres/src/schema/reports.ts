@@ -16,10 +16,10 @@ declare
   v_full uuid[];
 begin
   insert into progress as g (id, done, total, note, at)
-    select v.id, s.done, s.total, s.note, clock_timestamp()
+    select s.id, s.done, s.total, s.note, clock_timestamp()
       from unnest(p_ids, p_tokens, p_done, p_totals, p_notes) as s(id, token, done, total, note)
-      join live v on v.id = s.id and v.token = s.token and v.state in (1, 2)
-     order by v.id
+     where exists (select from live v where v.id = s.id and v.token = s.token and v.state in (1, 2) offset 0)
+     order by s.id
   on conflict (id) do update set done = excluded.done, total = excluded.total, note = excluded.note, at = excluded.at;
 
   with kept as (
@@ -27,7 +27,7 @@ begin
       select s.id, s.attempt, s.level, to_timestamp(s.at / 1000.0), s.message, s.fields
         from unnest(p_line_ids, p_attempts, p_levels, p_at, p_messages, p_fields) with ordinality
           as s(id, attempt, level, at, message, fields, ord)
-        join task t on t.id = s.id
+       where exists (select from task t where t.id = s.id offset 0)
        order by s.ord
     returning id, seq
   )
@@ -35,7 +35,7 @@ begin
 
   if v_full is not null then
     delete from log g using unnest(v_full) as f(id)
-     where g.id = f.id and g.seq <= (select n.seq from log n where n.id = f.id order by n.seq desc offset ${LINES_KEPT} limit 1);
+     where g.id = any (array[f.id]) and g.seq <= (select n.seq from log n where n.id = f.id order by n.seq desc offset ${LINES_KEPT} limit 1);
   end if;
 end $$;
 `

@@ -38,6 +38,11 @@ export const NEWS_MARK = '!'
  * single push three times what the push itself does. Functions that look tasks up also pin the plan: on a table
  * that was filled a second ago and never analysed the planner would otherwise sort or hash the whole backlog for
  * every batch. What is pinned looks dear to the planner, and dear plans would be compiled in each call: no JIT.
+ *
+ * A plan that was made while a table was nearly empty stays with its session, and to read all of an index with one page
+ * looks cheaper than a few look-ups. So rows of a list of ids are found in ways that leave the planner no choice:
+ * `v.id = any (array[s.id])` where they are changed or locked (`v.id = s.id` might be a merge, for which all of an index is
+ * read in order), `cross join lateral (… offset 0)` or `exists (… offset 0)` where they are only read.
  */
 export function inSchema(text: string, schema: string): string {
   const plain = `set search_path = ${quoteIdentifier(schema)}, pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set jit = off`

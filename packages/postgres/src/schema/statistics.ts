@@ -2,13 +2,20 @@
  * `roll` folds what was appended into sums; views and functions read sums and what is not folded yet as one.
  *
  * Writers only append and are never waited for; there is one folder at a time. Readers see each row either folded
- * or not, because folding is one transaction.
+ * or not, because folding is one transaction. Rows that were folded stay where they are for as long as anybody holds a
+ * snapshot, so the folder notes up to which transaction all is folded, and nobody reads what lies before.
  */
 import { HISTOGRAM_BUCKETS } from '@q/core'
 
 /** Slots of one span: the buckets of `ran`, those of `waited`, then the counters. */
 const COUNTERS = ['pushed', 'failed', 'done', 'killed', 'cancelled'] as const
 const FIRST_COUNTER = 2 * HISTOGRAM_BUCKETS
+/** So many rows that are not folded are added up by readers without further ado, or rows so old. */
+const LONG = 1_000
+const OLD_MINUTES = 10
+const FOLDED_AT_ONCE = 5_000
+/** About so many folded rows are passed by readers before it is noted again up to where all is folded. */
+const NOTED_EVERY = 1_000
 
 /** A row of `tally` as pairs of slot and number: bars of histograms are number * 32 + bucket. */
 const slots = `(
@@ -18,6 +25,23 @@ const slots = `(
     union all
     select c.slot, c.n from (values ${COUNTERS.map((name, index) => `(${FIRST_COUNTER + index}, t.${name})`).join(', ')}) as c(slot, n)
      where c.n <> 0)`
+
+/** Rows of a table that are not folded yet. The offset keeps each look-up one by transaction, here and below. */
+const fresh = (table: string): string => `create function fresh_${table}() returns setof ${table}
+language plpgsql stable %PINNED% as $$
+declare
+  v_upto record := folded_upto();
+begin
+  return query select t.* from unnest(v_upto.apart) as a(by) cross join lateral (select x.* from ${table} x where x.by = a.by offset 0) as t;
+  return query select t.* from ${table} t where t.by >= v_upto.before;
+end $$;`
+
+/** Places of at most p_rows of them, those of the oldest transactions first. */
+const places = (table: string): string => `array(
+      (select t.ctid from unnest(v_upto.apart) as a(by) cross join lateral (select x.ctid from ${table} x where x.by = a.by offset 0) as t)
+      union all
+      (select t.ctid from ${table} t where t.by >= v_upto.before order by t.by limit p_rows)
+      limit p_rows)`
 
 /** What stands in a slot of the spans grouped by. */
 const inSlot = (slot: number): string => `coalesce(sum(s.n) filter (where s.slot = ${slot}), 0)`
@@ -30,6 +54,17 @@ const addHistogram = (name: string): string =>
 
 /** SQL of this file. */
 export const statistics: string = `
+-- See the table. A note that came with a dump says nothing here: then everything is read.
+create function folded_upto(out before xid8, out apart xid8[])
+language sql stable %PLAIN% as $$
+  select case when s.here then s.before else '0' end, case when s.here then s.apart else '{}' end
+    from (select f.*, f.home = 'folded'::regclass and f.before <= pg_snapshot_xmax(pg_current_snapshot()) as here from folded f) as s
+$$;
+
+-- Rows of tally, and of failure, that are not folded yet.
+${fresh('tally')}
+${fresh('failure')}
+
 -- how many tasks each lane has, exact at any moment
 create view lane_count as
   select lane, sum(unfinished)::int8 as unfinished, sum(failing)::int8 as failing,
@@ -37,29 +72,37 @@ create view lane_count as
     from (select lane, unfinished, failing, done, killed, cancelled from count
           union all
           select lane, unfinished, failing, done - coalesce(gone[1], 0), killed - coalesce(gone[2], 0), cancelled - coalesce(gone[3], 0)
-            from tally) as parts
+            from fresh_tally()) as parts
    group by lane;
 
 -- what happened and is not in stat yet; slots: ${HISTOGRAM_BUCKETS} of ran, ${HISTOGRAM_BUCKETS} of waited, ${COUNTERS.join(', ')}
 create view unfolded as
   select l.queue, t.minute, s.slot, sum(s.n)::int8 as n
-    from tally t join lane l on l.id = t.lane cross join lateral ${slots} as s
+    from fresh_tally() t join lane l on l.id = t.lane cross join lateral ${slots} as s
    group by l.queue, t.minute, s.slot;
 
 -- Folds at most p_rows rows of tally and as many of failure, and forgets a bounded number of what is too old. Returns
 -- how many rows were folded: 0 also when another process is folding right now. The queue '' in stat is all of them.
 -- Without seqscan: a row is deleted by its place, never by comparing all places with a list.
 create function roll(p_rows int4) returns int4
-language plpgsql %PLAIN% set enable_seqscan = off as $$
+language plpgsql %PLAIN% set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
+  v_now timestamptz := clock_timestamp();
+  v_seen pg_snapshot;
+  v_upto record;
+  v_before xid8;
   v_tallies int4;
+  v_last_tally xid8;
   v_failures int4;
+  v_last_failure xid8;
   v_queues text[];
 begin
   if not pg_try_advisory_xact_lock(${0x71726f6c}, hashtext(current_schema())) then return 0; end if;
+  v_seen := pg_current_snapshot();
+  v_upto := folded_upto();
 
   with t as materialized (
-    delete from tally t where t.ctid = any (array(select x.ctid from tally x limit p_rows)) returning t.*
+    delete from tally t where t.ctid = any (${places('tally')}) returning t.*
   ), counted as (
     insert into count as c (lane, unfinished, failing, done, killed, cancelled)
       select t.lane, sum(t.unfinished), sum(t.failing), sum(t.done - coalesce(t.gone[1], 0)),
@@ -85,10 +128,11 @@ begin
     on conflict (step, queue, at) do update set ${addCounters},
       ${addHistogram('ran')}, ${addHistogram('waited')}
   )
-  select (select count(*) from t), (select array_agg(distinct m.queue) from minutes m) into v_tallies, v_queues;
+  select (select count(*) from t), (select t.by from t order by t.by desc limit 1), (select array_agg(distinct m.queue) from minutes m)
+    into v_tallies, v_last_tally, v_queues;
 
   with f as materialized (
-    delete from failure f where f.ctid = any (array(select x.ctid from failure x limit p_rows)) returning f.*
+    delete from failure f where f.ctid = any (${places('failure')}) returning f.*
   ), grouped as (
     insert into error_group as g (queue, fingerprint, name, message, first_at, last_at, n, sample)
       select l.queue, f.fingerprint, (array_agg(f.name order by f.at desc))[1], (array_agg(f.message order by f.at desc))[1],
@@ -100,25 +144,41 @@ begin
       message = case when excluded.last_at >= g.last_at then excluded.message else g.message end,
       sample = case when excluded.last_at >= g.last_at then excluded.sample else g.sample end
   )
-  select count(*) into v_failures from f;
+  select (select count(*) from f), (select f.by from f order by f.by desc limit 1) into v_failures, v_last_failure;
+
+  -- all that was seen is folded, or all of the transactions before the last one. Noted now and then: notes are dead rows, too.
+  v_before := least(pg_snapshot_xmax(v_seen), case when v_tallies = p_rows then v_last_tally end, case when v_failures = p_rows then v_last_failure end);
+  if v_before >= v_upto.before
+     and (random() * ${NOTED_EVERY} < v_tallies + v_failures or (select f.before <> v_upto.before from folded f)) then
+    update folded set before = v_before, apart = array(select x from pg_snapshot_xip(v_seen) as x where x < v_before), home = 'folded'::regclass;
+  end if;
 
   -- of the queues at hand, and of one more, because queues end too
   v_queues := v_queues || array['', (select l.queue from lane l where l.id >= random() * (select max(x.id) from lane x) order by l.id limit 1)];
-  delete from stat s
-   using unnest(v_queues) as q(queue), (values (0::int2, interval '48 hours'), (1::int2, interval '30 days'), (2::int2, interval '400 days')) as g(step, kept)
-   where s.ctid = any (array(select x.ctid from stat x where x.step = g.step and x.queue = q.queue and x.at < clock_timestamp() - g.kept
-                              order by x.at limit p_rows));
+  delete from stat s where s.ctid = any (array(
+    select x.ctid
+      from unnest(v_queues) as q(queue)
+     cross join (values (0::int2, v_now - interval '48 hours'), (1::int2, v_now - interval '30 days'), (2::int2, v_now - interval '400 days')) as g(step, since)
+     cross join lateral (
+       select x.ctid from stat x where x.step = g.step and x.queue = q.queue and x.at < g.since order by x.at limit p_rows) as x));
   delete from error_group g
-   where g.ctid = any (array(select x.ctid from error_group x where x.last_at < clock_timestamp() - interval '30 days' order by x.last_at limit p_rows));
+   where g.ctid = any (array(select x.ctid from error_group x where x.last_at < v_now - interval '30 days' order by x.last_at limit p_rows));
   return v_tallies + v_failures;
 end $$;
 
--- Readers call it first, so that what they add up themselves stays short.
+-- Readers call it first, so that what they add up themselves stays short, and whoever sweeps. Each folding leaves dead rows in
+-- count and stat that readers step over, so where dead rows of tally show that no vacuum may remove them, it is done less often.
 create function roll_when_long() returns void
-language plpgsql %PLAIN% as $$
+language plpgsql %PLAIN% set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+  v_before xid8;
+  v_long int4 := least(${FOLDED_AT_ONCE}, greatest(${LONG}, pg_relation_size('tally') / current_setting('block_size')::int4 / 2));
 begin
-  if (select count(*) from (select from tally limit 1001) as t) > 1000 or (select count(*) from (select from failure limit 1001) as f) > 1000 then
-    perform roll(5000);
+  select f.before into v_before from folded_upto() as f;
+  if (select count(*) from (select from tally t where t.by >= v_before limit v_long) as t) = v_long
+     or (select count(*) from (select from failure f where f.by >= v_before limit v_long) as f) = v_long
+     or (select t.minute from tally t where t.by >= v_before order by t.by limit 1) < minute_of(clock_timestamp()) - ${OLD_MINUTES} then
+    perform roll(${FOLDED_AT_ONCE});
   end if;
 end $$;
 
@@ -134,7 +194,7 @@ begin
   with fresh as materialized (
     select l.queue, f.fingerprint, (array_agg(f.name order by f.at desc))[1] as name, (array_agg(f.message order by f.at desc))[1] as message,
            min(f.at) as first_at, max(f.at) as last_at, sum(f.n)::int8 as n, (array_agg(f.sample order by f.at desc))[1] as sample
-      from failure f join lane l on l.id = f.lane
+      from fresh_failure() f join lane l on l.id = f.lane
      where p_queue is null or l.queue = p_queue
      group by l.queue, f.fingerprint
   ), both_parts as (

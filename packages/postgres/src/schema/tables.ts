@@ -24,13 +24,19 @@ create table task (
   codec        text collate "C" not null,
   payload      bytea not null,
   metadata     jsonb,
-  -- {"timeoutMs": …, "deadline": milliseconds since the epoch}; one column, because a ninth would cost every row 8 bytes
-  limits       jsonb
+  -- {"timeoutMs": …, "deadline": milliseconds since the epoch}
+  limits       jsonb,
+  -- the step that it is, null for other tasks
+  run          uuid,
+  node         text collate "C",
+  index        int4
 );
+-- serves the steps of a run
+create index task_run on task (run, id nulls first) where run is not null; -- see run-tables.ts
 
 -- fillfactor 50: a claim changes no indexed column, so with room on the page it is a HOT update
 create table live (
-  id         uuid primary key,
+  id         uuid not null,
   lane       int4 not null,
   run_at     timestamptz not null,
   -- the current claim while claimed, otherwise the claim that was settled last
@@ -38,7 +44,8 @@ create table live (
   state      int2 not null default 0, -- 0 pending, 1 queued, 2 running, 3 failed
   attempt    int2 not null default 0,
   crashes    int2 not null default 0,
-  cancelling boolean not null default false, -- held, and somebody asked for its end: see cancellation
+  cancelling boolean not null default false, -- held, or a step, and somebody asked for its end: see cancellation
+  step       boolean not null default false, -- of a run that is stored: it ends only by a settlement. Fits in what is padding
   checkpoint bytea,
   error      jsonb
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0.1);
@@ -47,13 +54,16 @@ create table live (
 create index live_due on live (lane, run_at, id);
 -- serves the list of tasks that failed and wait; error is not changed by a claim, which therefore stays a HOT update
 create index live_failed on live (lane, run_at, id) where error is not null;
+-- the last made: where two indexes look alike, as they do while there is one row or none, the planner takes the youngest
+alter table live add primary key (id);
 
 create table outcome (
-  id          uuid primary key,
+  id          uuid not null,
   lane        int4 not null,
   status      int2 not null, -- 4 done, 5 killed, 6 cancelled
   attempt     int2 not null,
   crashes     int2 not null,
+  step        boolean not null default false, -- removed with its run only
   token       int8 not null, -- the claim that ended it or was taken back, 0 when none was; its time (>> 20) is when it was claimed
   worker      int4, -- worker.number, null when none held it
   ran_ms      int4, -- of the last attempt, null when nobody said
@@ -61,11 +71,13 @@ create table outcome (
   finished_at timestamptz not null,
   codec       text collate "C",
   result      bytea,
-  error       jsonb
+  error       jsonb,
+  settled     int8 -- of a task that was cancelled while it waited: the claim that was settled last
 );
 -- serves lists, retention and the stream of a queue
 create index outcome_lane on outcome (lane, finished_at, id);
 create index outcome_bad on outcome (lane, status, finished_at, id) where status <> 4;
+alter table outcome add primary key (id);
 
 -- attempts that did not end their task, and those of earlier lives. The last one of a finished task stands in outcome, and
 -- here as well if its holder did not settle it
@@ -78,11 +90,11 @@ create table attempt (
   worker   int4,
   ran_ms   int4,
   ended_at timestamptz not null,
-  error    jsonb,
-  primary key (id, token)
+  error    jsonb
 );
 -- serves the stream of a queue
 create index attempt_lane on attempt (lane, ended_at, id);
+alter table attempt add primary key (id, token);
 
 -- every start of a worker that is known, also of those that ended, for a day
 create table worker (
@@ -108,17 +120,21 @@ create table instance (
   gone        boolean not null default false -- it left, and something it held is locked by a transaction that goes on
 ) with (fillfactor = 50);
 
--- one row per claimed batch: where to look for the tasks of an instance. What is true stands in live.
+-- one row per claimed batch: where to look for the tasks of an instance. What is true stands in live, where those still held
+-- lie in live_due between (from_at, first of ids) and (to_at, last of ids).
 create table claim (
   token    int8 primary key,
   instance uuid not null,
   worker   int4 not null,
-  ids      uuid[] not null
+  lane     int4 not null,
+  from_at  timestamptz not null,
+  to_at    timestamptz not null,
+  ids      uuid[] not null -- sorted
 );
 -- ids do not compress
 alter table claim alter column ids set storage external;
 -- serves the sweep, deregister and the list of what an instance holds
-create index claim_instance on claim (instance);
+create index claim_instance on claim (instance, token);
 
 -- Tokens grow and never come twice. The time is in front because a claim is committed asynchronously: when the server
 -- crashes, the last claims are forgotten and the sequence may step back with them.
@@ -149,6 +165,13 @@ create table uniqueness (
 );
 -- serves the removal of tasks
 create index uniqueness_id on uniqueness (id);
+
+-- pushes that put their work in the place of a waiting task's: sent again they change nothing more. Kept for a day.
+create table replaced (
+  id   uuid primary key, -- of the push
+  task uuid not null,
+  at   timestamptz not null
+);
 
 -- why held tasks shall end; rows of tasks that ended otherwise go with a later sweep
 create table cancellation (
@@ -196,70 +219,6 @@ create table log (
   fields  text,
   primary key (id, seq)
 );
-
--- What happened, one row per statement, lane and minute; appended with the change itself, so that sums are exact, and
--- folded into count and stat now and then. Histograms are sparse: each entry is count * 32 + bucket.
-create table tally (
-  lane       int4 not null,
-  minute     int4 not null, -- since the epoch
-  pushed     int4 not null default 0,
-  failed     int4 not null default 0, -- attempts that failed or crashed and will be tried again
-  done       int4 not null default 0,
-  killed     int4 not null default 0,
-  cancelled  int4 not null default 0,
-  unfinished int4 not null default 0, -- change of the number of rows in live
-  failing    int4 not null default 0, -- change of the number of waiting rows in live that failed before
-  gone       int4[], -- removed or resumed: done, killed, cancelled
-  ran        int4[],
-  waited     int4[]
-);
--- how many tasks there are, apart from what stands in tally
-create table count (
-  lane       int4 primary key,
-  unfinished int8 not null,
-  failing    int8 not null,
-  done       int8 not null,
-  killed     int8 not null,
-  cancelled  int8 not null
-) with (fillfactor = 50);
--- what happened per minute, hour and day
-create table stat (
-  queue     text collate "C" not null,
-  step      int2 not null, -- 0 minute, 1 hour, 2 day
-  at        timestamptz not null,
-  pushed    int8 not null,
-  failed    int8 not null,
-  done      int8 not null,
-  killed    int8 not null,
-  cancelled int8 not null,
-  ran       int8[] not null, -- 24 buckets
-  waited    int8[] not null,
-  primary key (step, queue, at)
-) with (fillfactor = 50);
-
--- failures, appended with the settlement and folded into error_group
-create table failure (
-  lane        int4 not null,
-  fingerprint text collate "C" not null,
-  at          timestamptz not null,
-  n           int4 not null,
-  sample      uuid not null,
-  name        text not null,
-  message     text not null
-);
-create table error_group (
-  queue       text collate "C" not null,
-  fingerprint text collate "C" not null,
-  name        text not null,
-  message     text not null,
-  first_at    timestamptz not null,
-  last_at     timestamptz not null,
-  n           int8 not null,
-  sample      uuid not null,
-  primary key (queue, fingerprint)
-) with (fillfactor = 50);
--- serves their list and their retention
-create index error_group_last on error_group (last_at, queue, fingerprint);
 
 -- every task in words, for people and reports; the engine never reads it
 create view tasks as

@@ -35,8 +35,8 @@ const terminate: Harm = async (scene, _fleet, end) => {
   for (; Date.now() < end; await pause(500)) {
     const { rows } = await scene.pool.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name in ($1, $2, $3, $4)`,
-      ['q control', 'q beat', 'q listen', 'user'].map((name) => `${name} ${scene.schema}`),
+        where application_name in ($1, $2, $3, $4, $5)`,
+      ['q control', 'q beat', 'q people', 'q listen', 'user'].map((name) => `${name} ${scene.schema}`),
     )
     cut += rows.length
   }

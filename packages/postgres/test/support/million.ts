@@ -39,9 +39,10 @@ const FILL = [
      select gen_random_uuid(), 'worker-' || n, array['queue-' || lpad(n::text, 2, '0')], now() from generate_series(1, ${QUEUES}) n`,
   `insert into instance (id, worker, queues, lease_ms, beat_at, lease_until)
      select id, number, queues, 60000, now(), now() + interval '1 hour' from worker`,
-  `insert into claim (token, instance, worker, ids)
-     select c.token, w.id, w.number, c.ids
-       from (select ${HELD_TOKEN} as token, n / 10 % ${QUEUES} as worker, array_agg(${ID}) as ids
+  `insert into claim (token, instance, worker, lane, from_at, to_at, ids)
+     select c.token, w.id, w.number, c.lane, c.from_at, c.to_at, c.ids
+       from (select ${HELD_TOKEN} as token, n / 10 % ${QUEUES} as worker, min(${LANE}) as lane, min(${AT}) as from_at, max(${AT}) as to_at,
+                    array_agg(${ID} order by n) as ids
                from generate_series(${FINISHED}, ${FINISHED + HELD - 1}::int8) n group by 1, 2) as c
        join (select *, row_number() over (order by number) - 1 as place from worker) as w on w.place = c.worker`,
   `insert into count (lane, unfinished, failing, done, killed, cancelled)

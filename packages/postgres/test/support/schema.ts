@@ -40,8 +40,12 @@ export async function testSchema(setup = true): Promise<TestSchema> {
     },
     async end() {
       await Promise.all(storages.map((storage) => storage.close()))
-      await pool.query(`drop schema if exists "${schema}" cascade`)
+      // Connections that a failed test left inside a transaction would keep the schema for ever.
       await pool.end()
+      const client = new pg.Client({ connectionString: inject('databaseUrl') })
+      await client.connect()
+      await client.query(`drop schema if exists "${schema}" cascade`)
+      await client.end()
     },
   }
 }

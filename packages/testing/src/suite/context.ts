@@ -97,7 +97,7 @@ export class CaseContext {
   }
 
   /** Settles one task. */
-  async settle(settlement: Settlement): Promise<SettleAnswer> {
+  async settle(settlement: Settlement): Promise<SettleAnswer | 'busy'> {
     const answers = await this.backend.settle([settlement])
     assert.equal(answers.length, 1, 'one settlement, one answer')
     return answers[0]!

@@ -6,6 +6,7 @@
 import type { Status } from '@q/core'
 import { idsOf, rejects } from './check.ts'
 import type { CaseContext } from './context.ts'
+import { RUN_MOVES } from './run-moves.ts'
 import { cancelled, deferred, done, failed, HOUR, killed, only, progress, released, text } from './sample.ts'
 import type { Need } from './under-test.ts'
 
@@ -284,6 +285,7 @@ export const MOVES: readonly Move[] = [
       happened: { pushed: 80, done: 32, killed: 32 },
     }
   }),
+  ...RUN_MOVES,
 ]
 
 function move(name: string, run: Move['run'], ...needs: Need[]): Move {

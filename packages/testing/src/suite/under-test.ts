@@ -38,11 +38,14 @@ export interface BackendUnderTest<Tx = unknown> {
 /** Makes a store to test. Called once for the suite, and again for cases that close a backend when there is no `second`. */
 export type SetUp<Tx = unknown> = () => Promise<BackendUnderTest<Tx>>
 
-/** What a case can need beyond the contract itself: a capability of the backend, or a hook of its author. */
-export type Need = keyof Capabilities | 'advance' | 'second' | 'transaction'
+/**
+ * What a case can need beyond the contract itself: a capability of the backend, or a hook of its author. `transaction` is
+ * the hook; the capability of that name is called `transactional`.
+ */
+export type Need = Exclude<keyof Capabilities, 'transaction'> | 'transactional' | 'advance' | 'second' | 'transaction'
 
 /** All needs, in the order of the feature table. */
-export const NEEDS: readonly Need[] = [...CAPABILITIES, 'transaction', 'second', 'advance']
+export const NEEDS: readonly Need[] = [...CAPABILITIES, 'transactional', 'second', 'advance']
 
 /** Which of the needs the backend under test does not meet. */
 export function unmet(under: BackendUnderTest, needs: readonly Need[]): Need[] {
@@ -52,6 +55,8 @@ export function unmet(under: BackendUnderTest, needs: readonly Need[]): Need[] {
       case 'second':
       case 'transaction':
         return under[need] === undefined
+      case 'transactional':
+        return !supports(under.backend, 'transaction')
       default:
         return !supports(under.backend, need)
     }

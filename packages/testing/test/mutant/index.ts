@@ -11,6 +11,7 @@ import { controlMutants } from './control.ts'
 import { sharedLimitMutants } from './shared-limit.ts'
 import { listMutants } from './list.ts'
 import { historyMutants } from './history.ts'
+import { runMutants } from './runs.ts'
 
 export const MUTANTS: readonly Mutant[] = [
   ...pushMutants,
@@ -24,4 +25,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...sharedLimitMutants,
   ...listMutants,
   ...historyMutants,
+  ...runMutants,
 ]

@@ -156,6 +156,16 @@ export const listMutants: readonly Mutant[] = [
   ),
 
   mutant(
+    'a list of queues ignores its filter',
+    class extends MemoryBackend {
+      override listQueues(): Promise<readonly QueueInfo[]> {
+        return super.listQueues()
+      }
+    },
+    'listQueues › one queue alone is told as it is among all, and nothing of one that never was',
+  ),
+
+  mutant(
     'a queue shows every worker there ever was',
     class extends MemoryBackend {
       override async listQueues(): Promise<readonly QueueInfo[]> {

@@ -41,7 +41,7 @@ export class WorkerProcess {
         ...process.env,
         NODE_OPTIONS: '',
         // Starting is most of what a storm of deaths costs.
-        NODE_COMPILE_CACHE: path.join(config.ledgers, 'compiled'),
+        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? path.join(config.ledgers, 'compiled'),
         Q_FAULT_WORKER: JSON.stringify(config),
       },
     })

@@ -5,7 +5,7 @@ import { uuidv7 } from '@q/core'
 import type { ConformanceCase } from '../case.ts'
 import { fact, section } from '../case.ts'
 import { idsOf } from '../check.ts'
-import { done, failed, FINAL_KINDS, HOUR } from '../sample.ts'
+import { cancelled, deferred, done, failed, FINAL_KINDS, HOUR, RETURN_KINDS } from '../sample.ts'
 
 export const cancelCases: readonly ConformanceCase[] = section(
   'cancel',
@@ -59,6 +59,26 @@ export const cancelCases: readonly ConformanceCase[] = section(
         assert.deepEqual(await c.with('cancel').cancel([task.id], 'too late'), ['ended'])
         assert.deepEqual(await c.outcome(task.id), before)
       }),
+    ),
+    ...Object.entries(RETURN_KINDS).map(([kind, settle]) =>
+      fact(`what was settled as ${kind} before stays settled: sent again it was applied already`, async (c) => {
+        const { task } = await c.claimed()
+        await c.applied(settle(task))
+        assert.deepEqual(await c.with('cancel').cancel([task.id]), ['cancelled'])
+        assert.equal(await c.settle(settle(task)), 'already')
+        assert.equal((await c.outcome(task.id)).status, 'cancelled')
+      }),
+    ),
+    fact(
+      'and in a new life too, until that is claimed',
+      async (c) => {
+        const { task } = await c.claimed()
+        await c.applied(deferred(task))
+        await c.with('cancel').cancel([task.id])
+        assert.deepEqual(await c.with('resumeById').resumeById([task.id]), ['resumed'])
+        assert.equal(await c.settle(deferred(task)), 'already')
+      },
+      'resumeById',
     ),
     fact('an id that nobody pushed is unknown, and no ids are no answers', async (c) => {
       assert.deepEqual(await c.with('cancel').cancel([uuidv7()]), ['unknown'])
@@ -144,6 +164,19 @@ export const cancelCases: readonly ConformanceCase[] = section(
       for (const { id } of held) assert.equal((await c.outcome(id)).status, 'cancelled')
       await c.pass(5)
       await holder.findsNothing()
+    }),
+    fact('against a holder that cancels it itself: the reason of whoever asked before is the error', async (c) => {
+      await c.pushed(40)
+      const [one, two] = await c.callers(2)
+      const held = await (await c.instance(one)).take(40)
+      const [, answers] = await Promise.all([
+        Promise.all(held.map((task) => one!.settle([cancelled(task)]))),
+        Promise.all(held.map(({ id }) => c.with('cancel', two).cancel([id], 'asked for'))),
+      ])
+      for (const [n, { id }] of held.entries()) {
+        const { status, error } = await c.outcome(id)
+        assert.deepEqual([status, error?.message === 'asked for'], ['cancelled', answers[n]![0] === 'cancelling'])
+      }
     }),
     fact('against done: the task is done', async (c) => {
       await c.pushed(40)

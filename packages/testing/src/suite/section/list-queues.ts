@@ -41,6 +41,20 @@ export const listQueuesCases: readonly ConformanceCase[] = section(
       assert.deepEqual(listed, [...new Set(listed)].sort())
       assert.equal(listed.filter((queue) => names.includes(queue)).length, names.length)
     }),
+    fact('one queue alone is told as it is among all, and nothing of one that never was', async (c) => {
+      await c.pushed(2)
+      await c.push({ queue: c.newQueue() })
+      await c.instance()
+      const store = c.with('listQueues')
+      const [one, ...others] = await store.listQueues({ queue: c.queue })
+      assert.equal(others.length, 0)
+      // How long the oldest has been due changes between two calls.
+      const { oldestDueMs: now, ...alone } = one!
+      const { oldestDueMs: then, ...among } = await info(c)
+      assert.deepEqual(alone, among)
+      assert.ok(now !== null && then !== null)
+      assert.deepEqual(await store.listQueues({ queue: c.newQueue() }), [])
+    }),
     fact('living workers are counted for the queues they registered for', async (c) => {
       const other = c.newQueue()
       await c.push({}, { queue: other })

@@ -118,6 +118,33 @@ export const replaceCases: readonly ConformanceCase[] = section(
       },
       'advance',
     ),
+    fact('a push that replaced and is sent again says so again, whatever became of the task', async (c) => {
+      const unique = only({ otherwise: 'replace', while: 'waiting' })
+      const [first] = await c.push({ unique, payload: text('old') })
+      const push = c.task({ unique, payload: text('new') })
+      const said = [{ id: first!.id, outcome: 'replaced' }]
+      assert.deepEqual(await c.backend.push([push]), said)
+      const [later] = await c.backend.push([c.task({ unique, payload: text('newer') })])
+      assert.deepEqual(later, said[0])
+      assert.deepEqual(await c.backend.push([push]), said)
+      const holder = await c.instance()
+      const task = await holder.one()
+      sameBytes(task.payload.bytes, text('newer').bytes, 'payload')
+      assert.deepEqual(await c.backend.push([push]), said)
+      const next = c.task({ unique })
+      assert.deepEqual(await c.backend.push([next]), [{ id: next.id, outcome: 'created' }])
+      assert.deepEqual(await c.backend.push([push]), said)
+      await c.applied(done(task))
+      assert.deepEqual(await c.backend.push([push]), said)
+      sameIds(await holder.claim(), [next])
+    }),
+    fact('within one call a push that replaced and comes again changes nothing more', async (c) => {
+      const [first] = await c.push({ unique: replacing })
+      const [one, two] = ['one', 'two'].map((work) => c.task({ unique: replacing, payload: text(work) }))
+      const said = { id: first!.id, outcome: 'replaced' }
+      assert.deepEqual(await c.backend.push([one!, two!, one!]), [said, said, said])
+      sameBytes((await (await c.instance()).one()).payload.bytes, text('two').bytes, 'payload')
+    }),
     fact('of eight pushes at once one creates and seven replace', async (c) => {
       const callers = await c.callers(8)
       const receipts = (

@@ -26,6 +26,14 @@ export const vacuumCases: readonly ConformanceCase[] = section(
       assert.equal(await c.with('vacuum').vacuum(c.queue, retention, 100), 0)
       for (const id of ids) assert.equal((await c.outcome(id)).id, id)
     }),
+    fact('a span longer than history keeps everything', async (c) => {
+      await ended(c)
+      await c.pass(20)
+      const most = Number.MAX_SAFE_INTEGER
+      const retention = { doneMs: most, killedMs: most, cancelledMs: most }
+      assert.equal(await c.with('vacuum').vacuum(c.queue, retention, 100), 0)
+      assert.equal(await c.with('vacuum').vacuum(c.queue, { doneMs: 0, killedMs: most }, 100), 1)
+    }),
     fact(
       'the border is where it was asked to be',
       async (c) => {
