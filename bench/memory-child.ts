@@ -1,5 +1,4 @@
 /** The process that `memory.ts` looks at: does one job and says how large it grew. */
-import { readFileSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { WorkerBuilder } from '@q/core'
 import { PostgresStorage } from '@q/postgres'
@@ -9,6 +8,7 @@ import { CONCURRENCY } from './ours/drain.ts'
 import { QUEUE } from './ours/storage.ts'
 import type { Payload } from './payload.ts'
 import { payloads } from './payload.ts'
+import { peakRss } from './peak.ts'
 import { fusedDelete } from './raw/fused-delete.ts'
 import { createRawTable, fillRawTable, PINNED_PLAN } from './raw/table.ts'
 
@@ -64,16 +64,6 @@ async function* asyncPayloads(total: number): AsyncGenerator<Payload> {
   for (const each of payloads(total)) {
     if (each.n % 100 === 0) await breathe()
     yield each
-  }
-}
-
-/** The kernel's own mark of this program. `maxRSS` would count what the parent had before it became this program. */
-function peakRss(): number {
-  try {
-    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
-    return Number(kib![1]) * 1024
-  } catch {
-    return process.resourceUsage().maxRSS * 1024
   }
 }
 

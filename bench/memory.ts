@@ -4,14 +4,10 @@
  * Each job is a process of its own, whose largest resident set the system remembers. It runs as plain JavaScript,
  * like a user's program: the compiler that strips types would otherwise count with 25 MB.
  */
-import { execFile } from 'node:child_process'
-import { rm } from 'node:fs/promises'
-import path from 'node:path'
-import { promisify } from 'node:util'
-import { build } from 'tsup'
+import { childOf } from './child.ts'
 import type { BenchDatabase } from './database.ts'
 import { withSchema } from './database.ts'
-import type { Figures, Series } from './harness.ts'
+import type { Series } from './harness.ts'
 import { named, summary } from './harness.ts'
 import type { MemoryJob } from './memory-child.ts'
 import type { Check, Result } from './report.ts'
@@ -29,17 +25,16 @@ const JOBS: readonly { readonly job: MemoryJob; readonly name: string; readonly 
 export async function memory(database: BenchDatabase, quick: boolean): Promise<Result> {
   const count = quick ? 100_000 : 1_000_000
   const series: Series[] = []
-  const program = await bundle()
+  await using child = await childOf('memory-child')
   for (const kind of ['raw', 'q']) {
     await withSchema(database, async (schema) => {
       for (const { job, name, note } of JOBS.filter((each) => each.job.startsWith(kind))) {
-        const figures = await runChild(program, job, database.url, schema, count)
+        const figures = await child.run(database.url, [job, schema, String(count)])
         process.stderr.write(`  ${name}: ${Math.round(figures['peakMb'] ?? NaN)} MB\n`)
         series.push({ name, note, rounds: [figures] })
       }
     })
   }
-  await rm(path.dirname(program), { recursive: true })
   const check = (name: string, what: string): Check => ({
     what,
     value: summary(named(series, name), 'peakMb').median,
@@ -63,31 +58,4 @@ export async function memory(database: BenchDatabase, quick: boolean): Promise<R
       check('q worker', `a worker that drains ${inWords} pending tasks`),
     ],
   }
-}
-
-async function runChild(program: string, job: MemoryJob, url: string, schema: string, count: number): Promise<Figures> {
-  const { stdout } = await promisify(execFile)(process.execPath, [program, job, schema, String(count)], {
-    env: { ...process.env, BENCH_DATABASE_URL: url },
-  })
-  return JSON.parse(stdout) as Figures
-}
-
-/** Beside the packages that stay outside of it, so that it finds them. */
-async function bundle(): Promise<string> {
-  const outDir = path.join(import.meta.dirname, 'node_modules', '.cache', `memory-${process.pid}`)
-  await build({
-    entry: [path.join(import.meta.dirname, 'memory-child.ts')],
-    config: false,
-    silent: true,
-    format: 'esm',
-    target: 'node22',
-    outDir,
-    outExtension: () => ({ js: '.mjs' }),
-    external: ['pg'],
-    noExternal: [/^@q\//, 'kysely'],
-    esbuildOptions: (options) => {
-      options.conditions = ['@q/source', 'import', 'node']
-    },
-  })
-  return path.join(outDir, 'memory-child.mjs')
 }

@@ -1,5 +1,5 @@
 /**
- * Runs the benchmarks: `node --conditions=@q/source bench/run.ts [push|drain|latency|memory|all] [--quick]`.
+ * Runs the benchmarks: `node --conditions=@q/source bench/run.ts [push|drain|latency|memory|workflow|map|all] [--quick]`.
  *
  * Prints a table per benchmark and, for everything the project must show, a line `ok` or `MISSED`. A full run
  * also writes results/<name>.json; a quick one is only a look. Ends with code 1 when something was missed.
@@ -10,16 +10,20 @@ import { openDatabase } from './database.ts'
 import { drain } from './drain.ts'
 import { latency } from './latency.ts'
 import { describeEnvironment } from './machine.ts'
+import { map } from './map.ts'
 import { memory } from './memory.ts'
 import { push } from './push.ts'
 import type { Result } from './report.ts'
 import { holds, render, renderCheck, save } from './report.ts'
+import { workflow } from './workflow.ts'
 
 const BENCHMARKS: Readonly<Record<string, (database: BenchDatabase, quick: boolean) => Promise<Result>>> = {
   push,
   drain,
   latency,
   memory,
+  workflow,
+  map,
 }
 
 const { values, positionals } = parseArgs({

@@ -20,6 +20,7 @@ declare global {
   const pool: pg.Pool
   const db: Kysely<DocsTables>
   const emails: PostgresStorage<DocsEmail>
+  const flows: PostgresStorage<unknown>
   const words: Storage<string>
   const many: AsyncIterable<TaskBuilder<DocsEmail>>
   const item: string

@@ -17,7 +17,8 @@ const ADVICE: Readonly<Record<ErrorCode, string>> = {
     'Store large data elsewhere and push a reference, or raise `maxPayloadBytes` (at most 64 MiB).',
   ERR_KEY_CONFLICT: 'A key stands for one payload: use another key, or push the same payload. Nothing was stored.',
   ERR_TASK_NOT_FOUND: 'Check the id and the schema. After a push in a transaction, wait after the commit.',
-  ERR_TASK_FAILED: 'Look at `error.cause`: it is the stored error of the task.',
+  ERR_RUN_NOT_FOUND: 'Check the id and the schema. After a start in a transaction, wait after the commit.',
+  ERR_TASK_FAILED: 'Look at `error.cause`: it is the stored error of the task, or of the run.',
   ERR_WAIT_TIMEOUT: 'Wait again, longer; see whether a worker for this queue runs.',
   ERR_LEASE_LOST:
     'Stop working on the task: another worker has or gets it. Where it happens often, raise `lease`, and look for handlers that block the event loop.',
@@ -35,6 +36,7 @@ const ADVICE: Readonly<Record<ErrorCode, string>> = {
   ERR_SCHEMA_ASYNC: 'Use a schema that answers at once; look things up in the handler.',
   ERR_DEADLINE: 'Nothing, if late work is worthless. Otherwise give a later deadline, or more workers.',
   ERR_CANCELLED: 'Nothing: the message says why it was asked for. `resumeById` gives the task another life.',
+  ERR_SKIPPED: 'Nothing: the rule of its join, or the route before it, decided. Look at `join` where this surprises.',
   ERR_FILTERED: 'Nothing: the filter decided. Look at its predicate where this surprises.',
   ERR_CIRCUIT_OPEN: 'Mend what the handler calls; the breaker tries again by itself.',
   ERR_TIMEOUT:

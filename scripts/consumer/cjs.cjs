@@ -1,5 +1,13 @@
 // Every entry point loads as CommonJS and exports what the ES module does.
-const modules = ['@q/core', '@q/core/memory', '@q/core/middleware', '@q/msgpack', '@q/parallel', '@q/postgres']
+const modules = [
+  '@q/core',
+  '@q/core/memory',
+  '@q/core/middleware',
+  '@q/msgpack',
+  '@q/parallel',
+  '@q/postgres',
+  '@q/workflow',
+]
 
 async function main() {
   for (const name of modules) {

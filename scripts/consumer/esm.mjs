@@ -5,8 +5,9 @@ import * as middleware from '@q/core/middleware'
 import * as msgpack from '@q/msgpack'
 import * as parallel from '@q/parallel'
 import * as postgres from '@q/postgres'
+import * as workflow from '@q/workflow'
 
-for (const [name, module] of Object.entries({ core, memory, middleware, msgpack, parallel, postgres })) {
+for (const [name, module] of Object.entries({ core, memory, middleware, msgpack, parallel, postgres, workflow })) {
   const names = Object.keys(module)
   if (names.length === 0) throw new Error(`${name} exports nothing`)
   console.log(`esm ${name}: ${names.length} exports`)

@@ -4,5 +4,6 @@ import middleware = require('@q/core/middleware')
 import msgpack = require('@q/msgpack')
 import parallel = require('@q/parallel')
 import postgres = require('@q/postgres')
+import workflow = require('@q/workflow')
 
-export { core, memory, middleware, msgpack, parallel, postgres }
+export { core, memory, middleware, msgpack, parallel, postgres, workflow }
