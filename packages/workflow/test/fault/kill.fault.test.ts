@@ -56,8 +56,8 @@ test('kill -9 of random workers leaves no run standing, no step undone and no tr
     'claims cut': crashed.length,
     'nodes cut': new Set(crashed.map(({ node }) => node)).size,
     'extra effects': effects.length - ran.size,
-    'all taken back, seconds after the last kill': takenBackMs / 1_000,
-    'all ended, seconds after the last kill': drainedMs / 1_000,
+    'all taken back, seconds after the last kill': Math.round(takenBackMs / 100) / 10,
+    'all ended, seconds after the last kill': Math.round(drainedMs / 100) / 10,
   }
   process.stdout.write(
     `[fault] workflow kill storm: ${Object.entries(figures)
