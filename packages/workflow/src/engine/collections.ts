@@ -85,14 +85,15 @@ export class Collections {
    * @param size Elements of a slice, where the collection has no slices of its own.
    */
   async slice(ref: CollectionRef, slice: number, size: number): Promise<readonly unknown[]> {
-    if (ref.kind === 'slices') return this.#keep(`${ref.made} ${slice}`, () => this.#sliceOf(ref, slice))
+    if (ref.kind === 'slices')
+      return this.#keep(`${ref.run} ${ref.node} ${ref.made} ${slice}`, () => this.#sliceOf(ref, slice))
     const from = slice * size
     const to = Math.min(ref.count, from + size)
     const first = Math.floor(from / ref.size)
     const last = Math.floor((to - 1) / ref.size)
     const elements: unknown[] = []
     for (let page = first; page <= last; page++) {
-      const found = await this.#keep(`${ref.made} ${page}`, () => this.#pageOf(ref.owner, page))
+      const found = await this.#keep(`${ref.owner} ${ref.made} ${page}`, () => this.#pageOf(ref.owner, page))
       elements.push(...found.slice(Math.max(0, from - page * ref.size), to - page * ref.size))
     }
     return elements

@@ -1,5 +1,5 @@
 /** Maps over collections of all sizes. */
-import { AbortError } from '@q/core'
+import { AbortError, WorkerBuilder } from '@q/core'
 import { describe, expect, it } from 'vitest'
 import { Workflow } from '../../src/build/chain.ts'
 import { list } from '../../src/engine/work/step.ts'
@@ -8,7 +8,7 @@ import { told, type Bench } from './support.ts'
 const range = (to: number): number[] => Array.from({ length: to }, (_, index) => index)
 
 /** On any backend. */
-export function mapSuite({ finish }: Bench): void {
+export function mapSuite({ makeStore, finish }: Bench): void {
   describe('a map', () => {
     it.each([0, 1, 2, 64, 65, 1_001, 6_003])(
       'gives the results of %i elements in order',
@@ -26,6 +26,21 @@ export function mapSuite({ finish }: Bench): void {
       },
       60_000,
     )
+
+    it('goes over what its own run gave it, when one worker has those of many runs at once', async () => {
+      const flow = new Workflow<number>('many-maps')
+        .andThen('range', async (from) => range(5).map((n) => from + n))
+        .map('same', (n) => n)
+        .map('again', (n) => n)
+      const store = makeStore()
+      const starts = range(20).map((n) => n * 100)
+      const runs = await flow.pushStarts(store, starts)
+      const finished = Promise.all(runs.map((run) => run.finished))
+      await new WorkerBuilder('w').backend(store).build(flow).runUntil(finished)
+      expect(await Promise.all(runs.map((run) => run.result()))).toEqual(
+        starts.map((from) => range(5).map((n) => from + n)),
+      )
+    })
 
     it('takes what a generator gives, without holding all of it', async () => {
       const flow = new Workflow<number>('generated')
