@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from
 import pg from 'pg'
 import { Workflow } from '../../src/build/chain.ts'
 import { Dag } from '../../src/build/dag.ts'
+import type { Definition } from '../../src/build/definition.ts'
 import { signal } from '../../src/build/wait.ts'
 import { stepId } from '../../src/ids.ts'
 import { Ground } from './ground.ts'
@@ -14,6 +15,8 @@ import { CuttingProxy } from './proxy.ts'
 
 /** How long something may take that is waited for. */
 const WITHIN = { interval: 5, timeout: 10_000 }
+/** Holds the place of a join. */
+const NOTHING_ARRIVED = 'insert into $schema.run_join (run, id, arrived, done, failed) values ($1, $2, 0, 0, 0)'
 const MARK = 'this-is-the-output-of-b'
 
 let ground: Ground
@@ -133,23 +136,28 @@ describe('a settlement', () => {
     await ground.rest()
   })
 
-  /** Entries that all end when `open` is called, and a join. */
-  function gathered(names: readonly ('x' | 'y' | 'z')[]) {
+  /** Two entries that end when `open` is called, and a join. @param third Leads to the join as well, comes first and ends at once. */
+  function gathered(third: boolean) {
     let open!: () => void
+    let started = 0
     let joined = 0
     const gate = new Promise<void>((resolve) => (open = resolve))
-    const dag = new Dag<number>(`gathered ${names.length}`)
-      .node('x', (n) => gate.then(() => n))
-      .node('y', (n) => gate.then(() => n))
-      .node('z', async (n) => {
-        if (names.length === 2) await gate
-        return n
-      })
-      .node('join', ['x', 'y', 'z'], async ({ x, y, z }) => {
-        joined += 1
-        return x + y + z
-      })
-    return { dag, open: () => open(), joined: () => joined }
+    const held = async (n: number): Promise<number> => {
+      started += 1
+      await gate
+      return n
+    }
+    const join = async (given: Readonly<Record<string, number>>): Promise<string[]> => {
+      joined += 1
+      return Object.keys(given).toSorted()
+    }
+    const two = new Dag<number>(`gathered ${third ? 3 : 2}`).node('x', held).node('y', held)
+    const dag: Definition<number, string[]> = third
+      ? two.node('z', async (n) => n, { priority: 10 }).node('join', ['x', 'y', 'z'], join)
+      : two.node('join', ['x', 'y'], join)
+    const names = third ? ['x', 'y', 'z'] : ['x', 'y']
+    const ended = { output: names, steps: [...names, 'join'].map((name) => `${name} done`) }
+    return { dag, ended, open: () => open(), started: () => started, joined: () => joined }
   }
 
   it.each([
@@ -158,58 +166,48 @@ describe('a settlement', () => {
   ] as const)(
     'F11: the two last arrivals %s wait for one another: one of them opens it, once',
     async (_name, which) => {
-      const { dag, open, joined } = gathered(which === 'first' ? ['x', 'y'] : ['x', 'y', 'z'])
+      const third = which === 'last'
+      const { dag, ended, open, started, joined } = gathered(third)
       const run = await dag.pushStart(ground.store, 1)
       const id = stepId(run.id, 'join', 0)
-      await ground.work(dag, { concurrency: 2 })
-      await ground.work(dag, { concurrency: 2 })
-      let held: pg.PoolClient
-      if (which === 'first') {
-        const insert = 'insert into $schema.run_join (run, id, arrived, done, failed) values ($1, $2, 0, 0, 0)'
-        held = await ground.hold(insert, [run.id, id])
-      } else {
+      // One each: what ends in one worker is settled with one statement.
+      await ground.work(dag, { concurrency: 1 })
+      await ground.work(dag, { concurrency: 1 })
+      if (third)
         await expect.poll(() => ground.rows('select from $schema.run_join where id = $1', [id]), WITHIN).toHaveLength(1)
-        held = await ground.hold('select from $schema.run_join where id = $1 for update', [id])
-      }
-      await expect
-        .poll(
-          () =>
-            ground.rows(
-              'select from $schema.live v join $schema.task t using (id) where t.run = $1 and v.state in (1, 2)',
-              [run.id],
-            ),
-          WITHIN,
-        )
-        .toHaveLength(which === 'first' ? 3 : 2)
+      await expect.poll(started, WITHIN).toBe(2)
+      const held = third
+        ? await ground.hold('select from $schema.run_join where id = $1 for update', [id])
+        : await ground.hold(NOTHING_ARRIVED, [run.id, id])
       open()
       await ground.waiting(2)
       await ground.release(held)
-      await ground.ends(run, { output: 3, steps: ['x done', 'y done', 'z done', 'join done'] })
+      await ground.ends(run, ended)
       expect(joined()).toBe(1)
     },
   )
 
   it('F22: is the victim of a deadlock: it is sent again, and nothing happens twice', async () => {
-    const { dag, open, joined } = gathered(['x', 'y'])
+    const { dag, ended, open, started, joined } = gathered(false)
     const run = await dag.pushStart(ground.store, 1)
     const url = new URL(ground.url)
     url.searchParams.set('options', '-c deadlock_timeout=100ms')
     await ground.work(dag, { concurrency: 3, url: url.href })
     const id = stepId(run.id, 'join', 0)
-    const insert = 'insert into $schema.run_join (run, id, arrived, done, failed) values ($1, $2, 0, 0, 0)'
-    const held = await ground.hold(insert, [run.id, id])
+    await expect.poll(started, WITHIN).toBe(2)
+    const held = await ground.hold(NOTHING_ARRIVED, [run.id, id])
     // So that it is the other one who is told.
     await held.query(`set local deadlock_timeout = '1h'`)
     open()
     await ground.waiting(1)
     const since = performance.now()
     await held.query(`select from ${ground.schema}.live where id = any ($1) for update`, [
-      ['x', 'y', 'z'].map((node) => stepId(run.id, node, 0)),
+      ['x', 'y'].map((node) => stepId(run.id, node, 0)),
     ])
     // Without a deadlock it would have waited for two seconds.
     expect(performance.now() - since).toBeLessThan(1_900)
     await ground.release(held)
-    await ground.ends(run, { output: 3, steps: ['x done', 'y done', 'z done', 'join done'] })
+    await ground.ends(run, ended)
     expect(joined()).toBe(1)
   })
 
