@@ -38,17 +38,13 @@ const orders = new Workflow<Order>('order')
   .andThen('close', async (it) => (it.by === 'yes' ? `approved by ${it.value.by}` : 'approved by nobody'))
 
 const flows = new PostgresStorage<unknown>({ pool, queue: 'orders' })
-const runs = await orders.pushStarts(
-  flows,
-  [500, 0, 700, 900].map((cents, index) => ({ id: index + 1, cents })),
-)
+const given = [500, 0, 700, 900].map((cents, index) => ({ id: index + 1, cents }))
+const runs = await orders.pushStarts(flows, given)
 await runs[0]?.signal(approval, { by: 'Ada' })
 const finished = Promise.all(runs.map((run) => run.finished))
 await new WorkerBuilder('orders').backend(flows).build(orders).runUntil(finished)
-for (const run of runs)
-  console.log(
-    await run.result().catch((error: Error) => error.message.replace(/^Run \S+ of /, '').replace(/ [\da-f-]{36}/, '')),
-  )
+const shown = (error: Error): string => error.message.replace(/^Run \S+ of /, '').replace(/ [\da-f-]{36}/, '')
+for (const run of runs) console.log(await run.result().catch(shown))
 console.log((await pool.query('select order_id from payment order by 1')).rows.map((row) => row.order_id).join(' '))
 await flows.close()
 await pool.end()
