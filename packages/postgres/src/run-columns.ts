@@ -1,7 +1,7 @@
 /** Turns runs and their steps into one array per column, as the functions of runs take them. */
 import type { NewRun, NewTask, RunStatus } from '@q/core'
 import type { TaskColumns } from './columns.ts'
-import { buffer, column, TASK_TYPES } from './columns.ts'
+import { buffer, column, TASK_TYPES, valuesOf } from './columns.ts'
 
 /** The numbers that stand for the statuses of runs. */
 export const RUN_STATUS: Readonly<Record<RunStatus, number>> = {
@@ -27,15 +27,7 @@ export const LANE_TYPES: readonly string[] = TASK_TYPES.slice(ABOUT_TASK)
 /** The arguments of {@link STEP_TYPES}. */
 export function stepValues(t: TaskColumns, tasks: readonly NewTask[]): unknown[] {
   return [
-    t.ids,
-    t.lanes.of,
-    t.at,
-    t.delay,
-    t.maxAttempts,
-    t.codecs,
-    t.payloads,
-    t.metadata,
-    t.limits,
+    ...valuesOf(t).slice(0, ABOUT_TASK),
     column(tasks, ({ step }) => step?.run ?? null),
     column(tasks, ({ step }) => step?.node ?? null),
     column(tasks, ({ step }) => step?.index ?? null),

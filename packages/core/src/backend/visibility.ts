@@ -62,8 +62,8 @@ export interface Count {
 /** Counts tasks. */
 export interface CountTasks {
   /**
-   * Never slower than about 50 ms: what would take longer is estimated or capped. On Postgres counts by queue and status
-   * are exact, `scheduled` is capped at 10,000, and filters by fingerprint or push count what one page looks at.
+   * Bounded, whatever is stored: a few milliseconds as a rule, and on Postgres up to a tenth of a second where thousands of
+   * changes were not folded yet. What would take longer is estimated or capped. On Postgres counts by queue and status are exact, `scheduled` is capped at 10,000, and filters by fingerprint or push count what one page looks at.
    */
   countTasks(filter: TaskFilter): Promise<Count>
 }
